@@ -1,0 +1,197 @@
+/*
+ * RISC-V Supervisor Binary Interface, version 3.0: extension and function ids,
+ * error codes, states and types. For C and for assembly. Calls pass the
+ * extension id in a7 and the function id in a6, and answer an error in a0 and
+ * a value in a1; the legacy extensions answer in a0 only ("Legacy Extensions").
+ */
+#ifndef RISCV_SBI_H
+#define RISCV_SBI_H
+
+/* As the Base extension's version function returns it: major << 24 | minor */
+#define SBI_VERSION_MAJOR_SHIFT 24
+#define SBI_VERSION_MAJOR_MASK 0x7f
+#define SBI_VERSION_MINOR_MASK 0xffffff
+#define SBI_VERSION_0_3 0x0000003
+#define SBI_VERSION_1_0 0x1000000
+#define SBI_VERSION_2_0 0x2000000
+#define SBI_VERSION_3_0 0x3000000
+
+/* "Binary Encoding", standard errors */
+#define SBI_SUCCESS 0
+#define SBI_ERR_FAILED (-1)
+#define SBI_ERR_NOT_SUPPORTED (-2)
+#define SBI_ERR_INVALID_PARAM (-3)
+#define SBI_ERR_DENIED (-4)
+#define SBI_ERR_INVALID_ADDRESS (-5)
+#define SBI_ERR_ALREADY_AVAILABLE (-6)
+#define SBI_ERR_ALREADY_STARTED (-7)
+#define SBI_ERR_ALREADY_STOPPED (-8)
+#define SBI_ERR_NO_SHMEM (-9)
+#define SBI_ERR_INVALID_STATE (-10)
+#define SBI_ERR_BAD_RANGE (-11)
+#define SBI_ERR_TIMEOUT (-12)
+#define SBI_ERR_IO (-13)
+#define SBI_ERR_DENIED_LOCKED (-14)
+
+/* A hart mask base that means every hart ("Hart list parameter") */
+#define SBI_HART_MASK_ALL (-1)
+
+/* Legacy extensions; each is a single function */
+#define SBI_EXT_LEGACY_SET_TIMER 0x0
+#define SBI_EXT_LEGACY_CONSOLE_PUTCHAR 0x1
+#define SBI_EXT_LEGACY_CONSOLE_GETCHAR 0x2
+#define SBI_EXT_LEGACY_CLEAR_IPI 0x3
+#define SBI_EXT_LEGACY_SEND_IPI 0x4
+#define SBI_EXT_LEGACY_REMOTE_FENCE_I 0x5
+#define SBI_EXT_LEGACY_REMOTE_SFENCE_VMA 0x6
+#define SBI_EXT_LEGACY_REMOTE_SFENCE_VMA_ASID 0x7
+#define SBI_EXT_LEGACY_SHUTDOWN 0x8
+#define SBI_EXT_LEGACY_LAST 0xf /* 0x9 to 0xf are reserved */
+
+#define SBI_EXT_BASE 0x10
+#define SBI_BASE_GET_SPEC_VERSION 0
+#define SBI_BASE_GET_IMPL_ID 1
+#define SBI_BASE_GET_IMPL_VERSION 2
+#define SBI_BASE_PROBE_EXTENSION 3
+#define SBI_BASE_GET_MVENDORID 4
+#define SBI_BASE_GET_MARCHID 5
+#define SBI_BASE_GET_MIMPID 6
+
+#define SBI_EXT_TIME 0x54494d45
+#define SBI_TIME_SET_TIMER 0
+
+#define SBI_EXT_IPI 0x735049
+#define SBI_IPI_SEND 0
+
+#define SBI_EXT_RFENCE 0x52464e43
+#define SBI_RFENCE_FENCE_I 0
+#define SBI_RFENCE_SFENCE_VMA 1
+#define SBI_RFENCE_SFENCE_VMA_ASID 2
+#define SBI_RFENCE_HFENCE_GVMA_VMID 3
+#define SBI_RFENCE_HFENCE_GVMA 4
+#define SBI_RFENCE_HFENCE_VVMA_ASID 5
+#define SBI_RFENCE_HFENCE_VVMA 6
+
+#define SBI_EXT_HSM 0x48534d
+#define SBI_HSM_HART_START 0
+#define SBI_HSM_HART_STOP 1
+#define SBI_HSM_HART_GET_STATUS 2
+#define SBI_HSM_HART_SUSPEND 3
+
+/* "Hart State Management Extension", HSM hart states */
+#define SBI_HSM_STARTED 0
+#define SBI_HSM_STOPPED 1
+#define SBI_HSM_START_PENDING 2
+#define SBI_HSM_STOP_PENDING 3
+#define SBI_HSM_SUSPENDED 4
+#define SBI_HSM_SUSPEND_PENDING 5
+#define SBI_HSM_RESUME_PENDING 6
+
+/* Hart suspend types: bit 31 set is non-retentive, from _PLATFORM the platform's own */
+#define SBI_HSM_SUSPEND_RETENTIVE 0x0
+#define SBI_HSM_SUSPEND_RETENTIVE_PLATFORM 0x10000000
+#define SBI_HSM_SUSPEND_NON_RETENTIVE 0x80000000
+#define SBI_HSM_SUSPEND_NON_RETENTIVE_PLATFORM 0x90000000
+
+#define SBI_EXT_SRST 0x53525354
+#define SBI_SRST_SYSTEM_RESET 0
+
+#define SBI_SRST_TYPE_SHUTDOWN 0
+#define SBI_SRST_TYPE_COLD_REBOOT 1
+#define SBI_SRST_TYPE_WARM_REBOOT 2
+#define SBI_SRST_TYPE_PLATFORM 0xf0000000 /* from here on: vendor's or platform's */
+
+#define SBI_SRST_REASON_NONE 0
+#define SBI_SRST_REASON_SYSTEM_FAILURE 1
+#define SBI_SRST_REASON_IMPLEMENTATION 0xe0000000 /* from here on: implementation's */
+#define SBI_SRST_REASON_PLATFORM 0xf0000000 /* from here on: vendor's or platform's */
+
+#define SBI_EXT_PMU 0x504d55
+#define SBI_PMU_NUM_COUNTERS 0
+#define SBI_PMU_COUNTER_GET_INFO 1
+#define SBI_PMU_COUNTER_CONFIG_MATCHING 2
+#define SBI_PMU_COUNTER_START 3
+#define SBI_PMU_COUNTER_STOP 4
+#define SBI_PMU_COUNTER_FW_READ 5
+#define SBI_PMU_COUNTER_FW_READ_HI 6
+#define SBI_PMU_SNAPSHOT_SET_SHMEM 7
+#define SBI_PMU_EVENT_GET_INFO 8
+
+#define SBI_EXT_DBCN 0x4442434e
+#define SBI_DBCN_CONSOLE_WRITE 0
+#define SBI_DBCN_CONSOLE_READ 1
+#define SBI_DBCN_CONSOLE_WRITE_BYTE 2
+
+#define SBI_EXT_SUSP 0x53555350
+#define SBI_SUSP_SYSTEM_SUSPEND 0
+#define SBI_SUSP_TYPE_SUSPEND_TO_RAM 0
+#define SBI_SUSP_TYPE_PLATFORM 0x80000000 /* from here on: the platform's */
+
+#define SBI_EXT_CPPC 0x43505043
+#define SBI_CPPC_PROBE 0
+#define SBI_CPPC_READ 1
+#define SBI_CPPC_READ_HI 2
+#define SBI_CPPC_WRITE 3
+
+#define SBI_EXT_NACL 0x4e41434c
+#define SBI_NACL_PROBE_FEATURE 0
+#define SBI_NACL_SET_SHMEM 1
+#define SBI_NACL_SYNC_CSR 2
+#define SBI_NACL_SYNC_HFENCE 3
+#define SBI_NACL_SYNC_SRET 4
+
+#define SBI_EXT_STA 0x535441
+#define SBI_STA_SET_SHMEM 0
+
+#define SBI_EXT_SSE 0x535345
+#define SBI_SSE_READ_ATTRS 0
+#define SBI_SSE_WRITE_ATTRS 1
+#define SBI_SSE_REGISTER 2
+#define SBI_SSE_UNREGISTER 3
+#define SBI_SSE_ENABLE 4
+#define SBI_SSE_DISABLE 5
+#define SBI_SSE_COMPLETE 6
+#define SBI_SSE_INJECT 7
+#define SBI_SSE_HART_UNMASK 8
+#define SBI_SSE_HART_MASK 9
+
+#define SBI_EXT_FWFT 0x46574654
+#define SBI_FWFT_SET 0
+#define SBI_FWFT_GET 1
+#define SBI_FWFT_MISALIGNED_EXC_DELEG 0
+#define SBI_FWFT_LANDING_PAD 1
+#define SBI_FWFT_SHADOW_STACK 2
+#define SBI_FWFT_DOUBLE_TRAP 3
+#define SBI_FWFT_PTE_AD_HW_UPDATING 4
+#define SBI_FWFT_POINTER_MASKING_PMLEN 5
+#define SBI_FWFT_FLAG_LOCK 0x1
+
+#define SBI_EXT_DBTR 0x44425452
+#define SBI_DBTR_NUM_TRIGGERS 0
+#define SBI_DBTR_SET_SHMEM 1
+#define SBI_DBTR_READ_TRIGGERS 2
+#define SBI_DBTR_INSTALL_TRIGGERS 3
+#define SBI_DBTR_UPDATE_TRIGGERS 4
+#define SBI_DBTR_UNINSTALL_TRIGGERS 5
+#define SBI_DBTR_ENABLE_TRIGGERS 6
+#define SBI_DBTR_DISABLE_TRIGGERS 7
+
+#define SBI_EXT_MPXY 0x4d505859
+#define SBI_MPXY_GET_SHMEM_SIZE 0
+#define SBI_MPXY_SET_SHMEM 1
+#define SBI_MPXY_GET_CHANNEL_IDS 2
+#define SBI_MPXY_READ_ATTRIBUTES 3
+#define SBI_MPXY_WRITE_ATTRIBUTES 4
+#define SBI_MPXY_SEND_MESSAGE_WITH_RESPONSE 5
+#define SBI_MPXY_SEND_MESSAGE_WITHOUT_RESPONSE 6
+#define SBI_MPXY_GET_NOTIFICATION_EVENTS 7
+
+/* Ranges of extension ids that the specification gives away */
+#define SBI_EXT_EXPERIMENTAL_FIRST 0x08000000
+#define SBI_EXT_EXPERIMENTAL_LAST 0x08ffffff
+#define SBI_EXT_VENDOR_FIRST 0x09000000
+#define SBI_EXT_VENDOR_LAST 0x09ffffff
+#define SBI_EXT_FIRMWARE_FIRST 0x0a000000
+#define SBI_EXT_FIRMWARE_LAST 0x0affffff
+
+#endif
