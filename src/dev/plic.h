@@ -1,0 +1,28 @@
+/*
+ * The platform-level interrupt controller of QEMU's `virt`: 95 sources, and per
+ * hart an M-mode context (even number, connected to nothing) and an S-mode one (odd).
+ */
+#ifndef DEV_PLIC_H
+#define DEV_PLIC_H
+
+#include "host/host.h"
+#include "vm/dev.h"
+
+#define PLIC_SIZE 0x600000
+#define PLIC_SOURCES 96 /* source 0 does not exist */
+#define PLIC_HARTS_MAX 32
+
+/*
+ * @output is called when the external interrupt of @hart's S-mode changes, from any task that
+ * moves a wire, with the PLIC's lock held: it must not come back. The device tree names the
+ * interrupt controllers of harts 0 to @harts - 1 (1..PLIC_HARTS_MAX). The model lies in common
+ * memory; @payer pays for it until ops->destroy. NULL when memory is short.
+ */
+struct dev *plic_create(u64 base, unsigned harts,
+			void (*output)(void *arg, unsigned hart, bool level), void *arg,
+			struct host_account *payer);
+/* The wire to @source (1..PLIC_SOURCES - 1). Any task may move it, also with a device's
+ * lock held: the PLIC's own lock comes after that. */
+struct irq_line plic_line(struct dev *d, unsigned source);
+
+#endif
