@@ -1,0 +1,101 @@
+/* What the VMs of a system are to each other, and to a host. */
+#include <string.h>
+
+#include "vm/config_read.h"
+
+enum { VM_PATH_SIZE = 48 };
+
+static const char *vm_path(char path[VM_PATH_SIZE], const struct vm_config *vm)
+{
+	memcpy(path, "/vms/", 5);
+	memcpy(path + 5, vm->name, sizeof(vm->name));
+	return path;
+}
+
+/* @set must not be empty. */
+static int hart_lowest(u64 set)
+{
+	return __builtin_ctzll(set);
+}
+
+static int hart_highest(u64 set)
+{
+	return 63 - __builtin_clzll(set);
+}
+
+static u64 memory_total(const struct system_config *sys)
+{
+	u64 total = 0;
+
+	for (u32 i = 0; i < sys->vm_count; i++)
+		total += sys->vms[i].memory;
+	return total;
+}
+
+/* The later VM of the two is told, whichever of them is dedicated. */
+static void pair_check(const struct vm_config *first, const struct vm_config *second,
+		       struct config_report *report)
+{
+	const struct vm_config *owner = first->dedicated ? first : second;
+	u64 both = first->harts & second->harts;
+	char path[VM_PATH_SIZE];
+
+	if (!both || !owner->dedicated)
+		return;
+	vm_path(path, second);
+	if (owner == first)
+		config_report(report, path, "harts", "hart %d is dedicated to the VM \"%s\" and "
+			      "can serve no other: choose another one",
+			      hart_lowest(both), first->name);
+	else
+		config_report(report, path, "harts", "hart %d cannot be dedicated: the VM \"%s\" "
+			      "uses it too; choose another one", hart_lowest(both), first->name);
+}
+
+void config_check_system(const struct system_config *sys, struct config_report *report)
+{
+	char size[CONFIG_SIZE_TEXT];
+
+	for (u32 j = 0; j < sys->vm_count; j++)
+		for (u32 i = 0; i < j; i++)
+			pair_check(&sys->vms[i], &sys->vms[j], report);
+	if (memory_total(sys) > CONFIG_MEMORY_MAX)
+		config_report(report, "/vms", NULL, "the VMs have %s of memory together: "
+			      "a system has at most 1T",
+			      config_size_text(size, memory_total(sys)));
+}
+
+static void vm_check_host(const struct vm_config *vm, u32 harts, u64 shared,
+			  struct config_report *report)
+{
+	u64 present = harts < 64 ? BIT(harts) - 1 : ~0ul;
+	char path[VM_PATH_SIZE];
+
+	vm_path(path, vm);
+	if (vm->harts & ~present)
+		config_report(report, path, "harts", "there is no hart %d: the host has %u, "
+			      "counted from 0", hart_highest(vm->harts), (unsigned)harts);
+	else if (!vm->harts && !(present & shared))
+		config_report(report, path, NULL, "no hart is left for it: the host has %u, and "
+			      "all are dedicated to other VMs", (unsigned)harts);
+}
+
+unsigned config_check_host(const struct system_config *sys, const struct config_host *host,
+			   config_error_fn *error, void *arg)
+{
+	struct config_report report = { .error = error, .arg = arg };
+	char need[CONFIG_SIZE_TEXT], have[CONFIG_SIZE_TEXT];
+	u64 shared = ~0ul;
+
+	for (u32 i = 0; i < sys->vm_count; i++)
+		if (sys->vms[i].dedicated)
+			shared &= ~sys->vms[i].harts;
+	for (u32 i = 0; i < sys->vm_count; i++)
+		vm_check_host(&sys->vms[i], host->harts, shared, &report);
+	if (memory_total(sys) > host->memory)
+		config_report(&report, "/vms", NULL, "the VMs need %s of memory together, the "
+			      "host has %s for them",
+			      config_size_text(need, memory_total(sys)),
+			      config_size_text(have, align_down(host->memory, MIB)));
+	return report.count;
+}
