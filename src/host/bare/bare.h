@@ -1,0 +1,44 @@
+/*
+ * What the bare machine offers to main/ and to engines beside the host contract.
+ */
+#ifndef HOST_BARE_BARE_H
+#define HOST_BARE_BARE_H
+
+#include "lib/types.h"
+
+/* main/'s: runs as the first task, on the boot hart, when all harts are up. */
+void bare_main(void);
+
+/* Serves pending interrupts of this hart (timer, IPI, devices) and, when the time slice is
+ * over, lets others run: on return the caller may be on another hart. Engines call it after
+ * the guest was left for an interrupt. Never with a lock held. */
+void bare_poll(void);
+
+/* stvec while the hypervisor runs: expects sscratch 0, all registers as they were. An engine
+ * that sets its own vector sends the hypervisor's own traps here, and puts it back after. */
+void bare_trap_vector(void);
+
+/* Ends everything by the firmware; @failure is passed on as system failure. */
+_Noreturn void bare_shutdown(bool failure);
+_Noreturn void bare_reboot(void);
+
+/* An argument NAME or NAME=VALUE of /chosen/bootargs. Copies the value, cut to @size bytes
+ * with the final NUL ("" for a bare NAME), unless @size is 0. False if it is not there. */
+bool bare_bootarg(const char *name, char *value, size_t size);
+
+/* The host's device tree, read-only. */
+const void *bare_fdt(void);
+
+/* Drops all second-stage translations of @vmid on every hart but this one. */
+void bare_remote_hfence_gvma_vmid(unsigned vmid);
+
+/* In bytes: what the hypervisor has in use for itself, and all RAM that it manages. */
+struct bare_memory {
+	u64 image;  /* code and static data */
+	u64 common; /* heap, stacks, page tables */
+	u64 lent;   /* RAM and private memory of spaces */
+	u64 free;
+};
+void bare_memory_get(struct bare_memory *m);
+
+#endif

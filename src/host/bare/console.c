@@ -1,0 +1,211 @@
+/* The machine's console: see host/bare/console.h. */
+#include "host/bare/console.h"
+
+#include "host/bare/boot.h"
+#include "host/bare/interrupt.h"
+#include "host/bare/sbi_call.h"
+#include "host/bare/table.h"
+#include "host/bare/tree.h"
+#include "host/bare/uart.h"
+#include "host/host.h"
+#include "lib/lock.h"
+#include "lib/ring.h"
+
+#define OUT_SIZE 16384
+#define IN_SIZE 256
+#define FULL_WAIT_MS 100 /* for a device that takes nothing; then bytes are lost */
+
+enum console_kind { CONSOLE_LEGACY, CONSOLE_DBCN, CONSOLE_UART };
+
+static struct lock lock; /* guards all below */
+static enum console_kind kind;
+static bool has_interrupt, panicking;
+static u8 out_bytes[OUT_SIZE], in_bytes[IN_SIZE];
+static struct ring out = { .data = out_bytes, .size = OUT_SIZE };
+static struct ring in = { .data = in_bytes, .size = IN_SIZE };
+static void (*input_ready)(void);
+
+/* ---- Output; the lock is held */
+
+/* SBI "Debug Console Extension": a physical address; the image lies in one piece. */
+static bool dbcn_drain(void)
+{
+	u32 at = out.head & (OUT_SIZE - 1), n = ring_used(&out);
+	struct sbi_result r;
+
+	if (n > OUT_SIZE - at)
+		n = OUT_SIZE - at;
+	r = sbi_call(SBI_EXT_DBCN, SBI_DBCN_CONSOLE_WRITE, n, common_pa(&out_bytes[at]), 0, 0, 0);
+	if (r.error || r.value > n)
+		return false;
+	out.head += (u32)r.value;
+	return r.value > 0;
+}
+
+static bool byte_drain(void)
+{
+	u8 byte = out_bytes[out.head & (OUT_SIZE - 1)];
+
+	if (kind == CONSOLE_LEGACY)
+		sbi_call(SBI_EXT_LEGACY_CONSOLE_PUTCHAR, 0, byte, 0, 0, 0, 0);
+	else if (!uart_put(byte))
+		return false;
+	out.head++;
+	return true;
+}
+
+/* As much as the device takes now. */
+static void out_drain(void)
+{
+	while (ring_used(&out) && (kind == CONSOLE_DBCN ? dbcn_drain() : byte_drain()))
+		;
+	if (has_interrupt)
+		uart_interrupts(true, ring_used(&out) > 0);
+}
+
+/* Waits for room, until @until at most. */
+static void out_wait(u64 until)
+{
+	while (!ring_room(&out) && host_time() < until)
+		out_drain();
+}
+
+static void out_put(u8 byte)
+{
+	if (!ring_room(&out))
+		out_wait(host_time() + host_timebase() * FULL_WAIT_MS / 1000);
+	ring_put(&out, byte);
+}
+
+/* When the hypervisor dies, the lock's holder may be dead as well. */
+static void console_lock(void)
+{
+	if (!__atomic_load_n(&panicking, __ATOMIC_RELAXED))
+		lock_take(&lock);
+}
+
+static void console_unlock(void)
+{
+	if (!__atomic_load_n(&panicking, __ATOMIC_RELAXED))
+		lock_drop(&lock);
+}
+
+void bare_console_write(const char *text, size_t len)
+{
+	console_lock();
+	for (size_t i = 0; i < len; i++)
+		out_put((u8)text[i]);
+	out_drain();
+	console_unlock();
+}
+
+void bare_console_log(const char *line, size_t len)
+{
+	console_lock();
+	for (size_t i = 0; i < len; i++)
+		out_put((u8)line[i]);
+	out_put('\r');
+	out_put('\n');
+	out_drain();
+	console_unlock();
+	if (panicking)
+		bare_console_drain();
+}
+
+void bare_console_drain(void)
+{
+	u64 until = host_time() + host_timebase();
+
+	while (ring_used(&out) && host_time() < until) {
+		console_lock();
+		out_drain();
+		console_unlock();
+	}
+}
+
+void bare_console_panic(void)
+{
+	__atomic_store_n(&panicking, true, __ATOMIC_RELAXED);
+}
+
+/* ---- Input */
+
+static int device_get(void)
+{
+	static u8 byte;
+	struct sbi_result r;
+
+	if (kind == CONSOLE_UART)
+		return uart_get();
+	if (kind == CONSOLE_LEGACY)
+		return (int)sbi_call(SBI_EXT_LEGACY_CONSOLE_GETCHAR, 0, 0, 0, 0, 0, 0).error;
+	r = sbi_call(SBI_EXT_DBCN, SBI_DBCN_CONSOLE_READ, 1, common_pa(&byte), 0, 0, 0);
+	return !r.error && r.value == 1 ? byte : -1;
+}
+
+int bare_console_getc(void)
+{
+	int c;
+
+	lock_take(&lock);
+	c = ring_get(&in);
+	if (c < 0)
+		c = device_get();
+	lock_drop(&lock);
+	return c;
+}
+
+static void uart_interrupt(void)
+{
+	unsigned n = 0;
+	int c;
+
+	lock_take(&lock);
+	while (n < IN_SIZE && (c = uart_get()) >= 0) {
+		ring_put(&in, (u8)c);
+		n++;
+	}
+	out_drain();
+	lock_drop(&lock);
+	if (n && input_ready)
+		input_ready();
+}
+
+void bare_console_set_input(void (*ready)(void))
+{
+	lock_take(&lock);
+	input_ready = ready;
+	lock_drop(&lock);
+}
+
+bool bare_console_has_interrupt(void)
+{
+	return has_interrupt;
+}
+
+/* ---- Start */
+
+void bare_console_init(void)
+{
+	struct tree_uart uart;
+
+	kind = sbi_has(SBI_EXT_DBCN) ? CONSOLE_DBCN : CONSOLE_LEGACY;
+	if (!tree_uart(&host_tree, &uart))
+		return;
+	lock_take(&lock);
+	if (uart_init(&uart))
+		kind = CONSOLE_UART;
+	lock_drop(&lock);
+	if (kind != CONSOLE_UART || !irq_register(uart.irq, uart_interrupt))
+		return;
+	has_interrupt = true;
+	uart_interrupts(true, false);
+}
+
+const char *bare_console_name(void)
+{
+	static const char *const names[] = { "SBI legacy console, polled", "SBI debug console, polled",
+					     "16550 UART, polled" };
+
+	return has_interrupt ? "16550 UART" : names[kind];
+}

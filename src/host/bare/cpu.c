@@ -1,0 +1,187 @@
+/* What the harts can do: see host/bare/cpu.h. */
+#include "host/bare/cpu.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "host/bare/bare.h"
+#include "host/bare/boot.h"
+#include "host/bare/probe.h"
+#include "lib/lock.h"
+#include "riscv/csr.h"
+
+struct cpu_features cpu_features;
+
+/* What is no extension by name, for `hide=`. */
+static bool hide_henvcfg, hide_senvcfg, hide_stateen, hide_aia;
+
+static const struct {
+	const char *name;
+	bool *flag;
+} hidden_flags[] = {
+	{ "henvcfg", &hide_henvcfg },
+	{ "senvcfg", &hide_senvcfg },
+	{ "stateen", &hide_stateen },
+	{ "aia", &hide_aia },
+};
+
+static void hide_one(const char *name, size_t len)
+{
+	int ext = isa_from_name(name, len);
+
+	if (ext >= 0)
+		isa_clear(&cpu_features.isa, (enum isa_ext)ext);
+	for (size_t i = 0; i < ARRAY_SIZE(hidden_flags); i++)
+		if (strlen(hidden_flags[i].name) == len &&
+		    memcmp(hidden_flags[i].name, name, len) == 0)
+			*hidden_flags[i].flag = true;
+}
+
+/* hide=NAME,NAME,... in the boot arguments plays a lesser machine. */
+static void hide_all(void)
+{
+	char list[128];
+	const char *at = list;
+
+	if (!bare_bootarg("hide", list, sizeof(list)))
+		return;
+	while (*at) {
+		size_t len = strcspn(at, ",");
+
+		hide_one(at, len);
+		at += len + (at[len] == ',');
+	}
+}
+
+/* Vector registers answer only while sstatus.VS is not off. */
+static u64 probe_vlenb(void)
+{
+	u64 vlenb = 0;
+	bool ok;
+
+	csr_set(CSR_SSTATUS, SSTATUS_VS_INITIAL);
+	ok = probe_csr(CSR_VLENB, &vlenb);
+	csr_clear(CSR_SSTATUS, SSTATUS_VS);
+	return ok ? vlenb : 0;
+}
+
+static bool probe_fp(void)
+{
+	u64 v;
+	bool ok;
+
+	csr_set(CSR_SSTATUS, SSTATUS_FS_INITIAL);
+	ok = probe_csr(CSR_FCSR, &v);
+	csr_clear(CSR_SSTATUS, SSTATUS_FS);
+	return ok;
+}
+
+static bool probe_seed(void)
+{
+	u64 v;
+
+	return probe_insn("csrrw %1, 0x015, zero", &v);
+}
+
+/* What the tree promises and the registers keep. */
+static void probe(struct cpu_features *c, const struct isa *isa)
+{
+	u64 v;
+
+	c->isa = *isa;
+	c->h = isa_has(isa, ISA_H) && probe_csr(CSR_HGATP, &v);
+	c->sstc = isa_has(isa, ISA_SSTC) && probe_csr(CSR_STIMECMP, &v);
+	c->svinval = isa_has(isa, ISA_SVINVAL);
+	c->svpbmt = isa_has(isa, ISA_SVPBMT);
+	c->svadu = isa_has(isa, ISA_SVADU);
+	c->zicboz = isa_has(isa, ISA_ZICBOZ);
+	c->henvcfg = !hide_henvcfg && c->h && probe_csr(CSR_HENVCFG, &v);
+	c->senvcfg = !hide_senvcfg && probe_csr(CSR_SENVCFG, &v);
+	c->stateen = !hide_stateen && c->h && probe_csr(CSR_HSTATEEN0, &v);
+	c->f = isa_has(isa, ISA_F) && probe_fp();
+	c->d = isa_has(isa, ISA_D) && c->f;
+	c->vlenb = isa_has(isa, ISA_V) ? probe_vlenb() : 0;
+	c->v = c->vlenb != 0;
+	c->aia = !hide_aia && isa_has(isa, ISA_SSAIA) && probe_csr(CSR_STOPI, &v);
+	c->zkr = isa_has(isa, ISA_ZKR) && probe_seed();
+}
+
+void cpu_init(void)
+{
+	struct isa isa = host_tree.hart[0].isa;
+
+	for (u32 h = 1; h < host_tree.harts; h++)
+		isa_intersect(&isa, &host_tree.hart[h].isa);
+	cpu_features.isa = isa;
+	hide_all();
+	isa = cpu_features.isa;
+	probe(&cpu_features, &isa);
+	cpu_features.timebase = host_tree.timebase;
+}
+
+/* Another hart: what it lacks nobody has. Registers that the boot hart uses already (stimecmp)
+ * must be there: the tree said so for each. */
+void cpu_probe_hart(void)
+{
+	static struct lock lock;
+	struct cpu_features mine, *all = &cpu_features;
+
+	probe(&mine, &all->isa);
+	lock_take(&lock);
+	all->h &= mine.h;
+	all->henvcfg &= mine.henvcfg;
+	all->senvcfg &= mine.senvcfg;
+	all->stateen &= mine.stateen;
+	all->f &= mine.f;
+	all->d &= mine.d;
+	all->v &= mine.v && mine.vlenb == all->vlenb;
+	all->vlenb = all->v ? all->vlenb : 0;
+	all->aia &= mine.aia;
+	all->zkr &= mine.zkr;
+	lock_drop(&lock);
+}
+
+static size_t text_add(char *text, size_t size, size_t at, const char *more)
+{
+	int n = at < size ? snprintf(text + at, size - at, "%s", more) : 0;
+
+	return at + (n > 0 ? (size_t)n : 0);
+}
+
+void cpu_describe(char *text, size_t size)
+{
+	const struct cpu_features *c = &cpu_features;
+	const struct {
+		bool have;
+		const char *name, *cost;
+	} part[] = {
+		{ c->h, "H", "no hardware virtualization" },
+		{ c->sstc, "Sstc", "timers by firmware calls" },
+		{ c->svinval, "Svinval", "fences one by one" },
+		{ c->henvcfg, "henvcfg", "no cache-block operations or memory types for guests" },
+		{ c->stateen, "stateen", NULL },
+		{ c->svpbmt, "Svpbmt", NULL },
+		{ c->svadu, "Svadu", NULL },
+		{ c->d, "FD", "guests without floating point" },
+		{ c->v, "V", NULL },
+		{ c->aia, "AIA", NULL },
+		{ c->asids > 1, "ASIDs", "every switch of spaces flushes" },
+	};
+	size_t at = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(part); i++) {
+		if (!part[i].have)
+			continue;
+		at = text_add(text, size, at, at ? " " : "");
+		at = text_add(text, size, at, part[i].name);
+	}
+	for (size_t i = 0, n = 0; i < ARRAY_SIZE(part); i++) {
+		if (part[i].have || !part[i].cost)
+			continue;
+		at = text_add(text, size, at, n++ ? ", no " : "; no ");
+		at = text_add(text, size, at, part[i].name);
+		at = text_add(text, size, at, " (");
+		at = text_add(text, size, at, part[i].cost);
+		at = text_add(text, size, at, ")");
+	}
+}
