@@ -1,0 +1,207 @@
+/*
+ * What reaches a vCPU from outside: interrupts by hvip, its timer, and fences
+ * that other vCPUs ask for.
+ */
+#include "engine/hext/hext.h"
+#include "riscv/csr.h"
+#include "riscv/csr_access.h"
+
+#define HVIP_LEVELS (BIT(IRQ_VS_TIMER) | BIT(IRQ_VS_EXT))
+#define PAGE 4096ul
+/* From here on dropping everything is cheaper than page by page. */
+#define FENCE_PAGES_MAX 64
+
+static struct hext_shared *shared_of(const struct vcpu *v) { return v->engine; }
+
+/* hvip has the interrupts of VS-mode at their VS-level numbers, one above the S-level ones. */
+static u32 hvip_bit(enum engine_irq irq)
+{
+	return (u32)BIT(irq + 1);
+}
+
+void hext_irq(struct vcpu *v, enum engine_irq irq, bool level)
+{
+	struct hext_shared *s = shared_of(v);
+	u32 bit = hvip_bit(irq);
+
+	if (!level) {
+		__atomic_fetch_and(&s->irqs, ~bit, __ATOMIC_ACQ_REL);
+		return;
+	}
+	if (!(__atomic_fetch_or(&s->irqs, bit, __ATOMIC_ACQ_REL) & bit) && v->task &&
+	    v->task != host_task_self())
+		host_wake(v->task);
+}
+
+/* VSSIP is the guest's to clear (sip.SSIP is an alias of hvip.VSSIP), so it is only ever set
+ * here; the other two follow their wires. */
+void hext_sync_irqs(struct hext_vcpu *h)
+{
+	u64 irqs = __atomic_load_n(&h->shared->irqs, __ATOMIC_ACQUIRE);
+
+	if (irqs == h->hvip)
+		return;
+	if (irqs & BIT(IRQ_VS_SOFT)) {
+		__atomic_fetch_and(&h->shared->irqs, ~(u32)BIT(IRQ_VS_SOFT), __ATOMIC_ACQ_REL);
+		csr_set(CSR_HVIP, BIT(IRQ_VS_SOFT));
+	}
+	csr_set(CSR_HVIP, irqs & HVIP_LEVELS);
+	csr_clear(CSR_HVIP, ~irqs & HVIP_LEVELS);
+	h->hvip = irqs & HVIP_LEVELS;
+}
+
+/* ---- The timer: vstimecmp with Sstc, else an alarm of the host. ---- */
+
+/* Guest ticks to host ticks; what lies beyond the end of time never comes. */
+static u64 host_deadline(const struct vcpu *v, u64 deadline)
+{
+	u64 base = v->vm->time_base;
+
+	return deadline > ~0ul - base ? HOST_FOREVER : deadline + base;
+}
+
+void hext_check_timer(struct hext_vcpu *h)
+{
+	if (hext_machine.sstc || h->deadline > vm_time(h->vcpu->vm))
+		return;
+	h->deadline = ~0ul;
+	hext_irq(h->vcpu, VIRQ_TIMER, true);
+}
+
+void hext_set_timer(struct vcpu *v, u64 deadline)
+{
+	struct hext_vcpu *h = hext_of(v);
+
+	if (hext_machine.sstc) {
+		h->vstimecmp = deadline;
+		if (h->live)
+			csr_write(CSR_VSTIMECMP, deadline);
+		return;
+	}
+	h->deadline = deadline;
+	hext_irq(v, VIRQ_TIMER, false);
+	hext_check_timer(h);
+	host_alarm(host_deadline(v, h->deadline));
+}
+
+static u64 current_vsie(const struct hext_vcpu *h)
+{
+	return h->live ? csr_read(CSR_VSIE) : h->vsie;
+}
+
+static u64 current_deadline(const struct hext_vcpu *h)
+{
+	if (!hext_machine.sstc)
+		return h->deadline;
+	return h->live ? csr_read(CSR_VSTIMECMP) : h->vstimecmp;
+}
+
+u64 hext_timer_due(struct vcpu *v)
+{
+	const struct hext_vcpu *h = hext_of(v);
+
+	if (!(current_vsie(h) & BIT(IRQ_S_TIMER)))
+		return HOST_FOREVER;
+	return host_deadline(v, current_deadline(h));
+}
+
+bool hext_wakeup_pending(struct vcpu *v)
+{
+	struct hext_vcpu *h = hext_of(v);
+	u64 pending = __atomic_load_n(&h->shared->irqs, __ATOMIC_ACQUIRE);
+
+	pending |= h->live ? csr_read(CSR_HVIP) & BIT(IRQ_VS_SOFT) : h->vsip_soft;
+	if (current_deadline(h) <= vm_time(v->vm))
+		pending |= BIT(IRQ_VS_TIMER);
+	return pending >> 1 & current_vsie(h);
+}
+
+/* ---- Fences. ---- */
+
+static bool fence_is_all(const struct fence *f)
+{
+	return f->size > FENCE_PAGES_MAX * PAGE || (!f->size && !f->start);
+}
+
+static void fence_pages(const struct fence *f)
+{
+	u64 end = f->start + f->size;
+
+	for (u64 va = align_down(f->start, PAGE); va < end; va += PAGE) {
+		if (f->kind == FENCE_VMA_ASID && hext_machine.svinval)
+			hinval_vvma_page_asid(va, f->asid);
+		else if (f->kind == FENCE_VMA_ASID)
+			hfence_vvma_page_asid(va, f->asid);
+		else if (hext_machine.svinval)
+			hinval_vvma_page(va);
+		else
+			hfence_vvma_page(va);
+	}
+}
+
+void hext_fence_here(const struct fence *f)
+{
+	if (f->kind == FENCE_I) {
+		fence_i();
+	} else if (!fence_is_all(f) && f->start + f->size >= f->start) {
+		if (hext_machine.svinval)
+			svinval_begin();
+		fence_pages(f);
+		if (hext_machine.svinval)
+			svinval_end();
+	} else if (f->kind == FENCE_VMA_ASID) {
+		hfence_vvma_asid(f->asid);
+	} else {
+		hfence_vvma_all();
+	}
+}
+
+static void fence_queue(struct hext_shared *s, const struct fence *f)
+{
+	lock_take(&s->lock);
+	if (f->kind == FENCE_I)
+		s->fence_i = true;
+	else if (s->fence_count < HEXT_FENCES)
+		s->fences[s->fence_count++] = *f;
+	else
+		s->fence_all = true;
+	lock_drop(&s->lock);
+}
+
+/*
+ * The caller must not go on before the target's old translations are gone. A target that is not
+ * in the guest has not to be waited for: it drops them before it enters. One that is, is being
+ * interrupted and leaves within microseconds; two that fence each other are both outside.
+ */
+void hext_fence(struct vcpu *v, const struct fence *fence)
+{
+	struct hext_shared *s = shared_of(v);
+
+	if (v->task == host_task_self()) {
+		hext_fence_here(fence);
+		return;
+	}
+	fence_queue(s, fence);
+	vcpu_request(v, VCPU_REQ_ENGINE);
+	while (__atomic_load_n(&s->mode, __ATOMIC_SEQ_CST) == HEXT_IN_GUEST &&
+	       __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) & VCPU_REQ_ENGINE)
+		;
+}
+
+void hext_take_fences(struct hext_vcpu *h)
+{
+	struct hext_shared *s = h->shared;
+
+	lock_take(&s->lock);
+	__atomic_fetch_and(&h->vcpu->requests, ~(u32)VCPU_REQ_ENGINE, __ATOMIC_SEQ_CST);
+	if (s->fence_i)
+		fence_i();
+	if (s->fence_all)
+		hfence_vvma_all();
+	else
+		for (unsigned i = 0; i < s->fence_count; i++)
+			hext_fence_here(&s->fences[i]);
+	s->fence_count = 0;
+	s->fence_all = s->fence_i = false;
+	lock_drop(&s->lock);
+}

@@ -1,0 +1,168 @@
+/*
+ * Why the guest came out, and what is answered right here: exceptions that are
+ * the guest's own go back to it, register files are loaded, the rest becomes
+ * a question for the core.
+ */
+#include "engine/hext/hext.h"
+#include "host/bare/percpu.h"
+#include "riscv/csr.h"
+#include "riscv/csr_access.h"
+#include "riscv/insn.h"
+
+/* A trap into VS-mode, as the hart itself would have taken it. */
+void hext_inject(struct hext_vcpu *h, u64 cause, u64 tval)
+{
+	u64 vsstatus = csr_read(CSR_VSSTATUS) & ~(SSTATUS_SPP | SSTATUS_SPIE);
+
+	if (h->frame.sstatus & SSTATUS_SPP)
+		vsstatus |= SSTATUS_SPP;
+	if (vsstatus & SSTATUS_SIE)
+		vsstatus |= SSTATUS_SPIE;
+	csr_write(CSR_VSSTATUS, vsstatus & ~SSTATUS_SIE);
+	csr_write(CSR_VSEPC, h->frame.pc);
+	csr_write(CSR_VSCAUSE, cause);
+	csr_write(CSR_VSTVAL, tval);
+	h->frame.pc = csr_read(CSR_VSTVEC) & ~STVEC_MODE;
+	h->frame.sstatus |= SSTATUS_SPP;
+}
+
+/* Traps of this one load end behind it. They overwrite scause, stval, htval and htinst: whoever
+ * needs those reads them before. */
+static bool fetch_parcel(u64 pc, u32 *parcel)
+{
+	u64 ok, value;
+
+	__asm__ volatile("la %0, 1f\n\t"
+			 "sd %0, " CSR_TEXT(PERCPU_FIXUP) "(tp)\n\t"
+			 ".option push\n\t"
+			 ".option arch, +h\n\t"
+			 "hlvx.hu %1, (%2)\n\t"
+			 ".option pop\n"
+			 "1:\tld %0, " CSR_TEXT(PERCPU_FIXUP) "(tp)\n\t"
+			 "sd zero, " CSR_TEXT(PERCPU_FIXUP) "(tp)"
+			 : "=&r"(ok), "=&r"(value)
+			 : "r"(pc)
+			 : "memory");
+	*parcel = (u32)value;
+	return ok;
+}
+
+/* HLVX reads as the guest would fetch: with its privilege (hstatus.SPVP) and its tables. */
+bool hext_fetch(const struct hext_vcpu *h unused, u64 pc, u32 *insn)
+{
+	u32 high;
+
+	if (!fetch_parcel(pc, insn))
+		return false;
+	if (insn_length((u16)*insn) == 2)
+		return true;
+	if (!fetch_parcel(pc + 2, &high))
+		return false;
+	*insn |= high << 16;
+	return true;
+}
+
+/* The trapped instruction: stval has it, or 0 where the hart does not say. */
+static bool trapped_insn(struct hext_vcpu *h, u32 *insn)
+{
+	*insn = (u32)csr_read(CSR_STVAL);
+	return *insn || hext_fetch(h, h->frame.pc, insn);
+}
+
+/*
+ * QEMU reports sepc 0x1000 too high for a trapping WFI that is the last instruction of its
+ * page. Where a page begins with something else, it is that.
+ */
+static void correct_wfi_pc(struct hext_vcpu *h)
+{
+	u32 insn;
+
+	if ((h->frame.pc & 0xfff) < 0xffc)
+		return;
+	if (hext_fetch(h, h->frame.pc, &insn) && insn_is_wfi(insn))
+		return;
+	if (hext_fetch(h, h->frame.pc - 0x1000, &insn) && insn_is_wfi(insn))
+		h->frame.pc -= 0x1000;
+}
+
+/* "Virtual-Instruction Exception": a guest without H sees an illegal instruction, but for WFI
+ * of its kernel. */
+static bool virtual_instruction(struct hext_vcpu *h)
+{
+	struct vmexit *e = &h->vcpu->priv->exit;
+	u32 insn;
+
+	if (!trapped_insn(h, &insn)) {
+		/* Unmapped since: the guest refaults. */
+		return false;
+	}
+	if (insn_is_wfi(insn)) {
+		correct_wfi_pc(h);
+		if (h->frame.sstatus & SSTATUS_SPP) {
+			h->frame.pc += 4;
+			e->kind = EXIT_WFI;
+			return true;
+		}
+	}
+	hext_inject(h, CAUSE_ILLEGAL_INSN, insn);
+	return false;
+}
+
+static void illegal_instruction(struct hext_vcpu *h)
+{
+	u64 stval = csr_read(CSR_STVAL);
+
+	if (!hext_enable_fp_or_vector(h))
+		hext_inject(h, CAUSE_ILLEGAL_INSN, stval);
+}
+
+static void sbi_call(struct hext_vcpu *h)
+{
+	struct vmexit *e = &h->vcpu->priv->exit;
+	const u64 *a = &h->frame.x[10];
+
+	e->kind = EXIT_SBI;
+	for (unsigned i = 0; i < 6; i++)
+		e->sbi.args[i] = a[i];
+	e->sbi.fid = a[6];
+	e->sbi.ext = a[7];
+}
+
+static void fatal(struct hext_vcpu *h, const char *why)
+{
+	struct vmexit *e = &h->vcpu->priv->exit;
+
+	vm_log(h->vcpu->vm, "vCPU %u: scause %lu, sepc %#lx, stval %#lx, htval %#lx", h->vcpu->id,
+	       h->frame.scause, h->frame.pc, csr_read(CSR_STVAL), csr_read(CSR_HTVAL));
+	e->kind = EXIT_FATAL;
+	e->why = why;
+}
+
+bool hext_trap(struct hext_vcpu *h)
+{
+	u64 cause = h->frame.scause;
+
+	if (cause & CAUSE_INTERRUPT) {
+		h->vcpu->priv->exit.kind = EXIT_INTERRUPT;
+		return true;
+	}
+	switch (cause) {
+	case CAUSE_LOAD_GUEST_PAGE_FAULT:
+	case CAUSE_STORE_GUEST_PAGE_FAULT:
+		return hext_guest_page_fault(h);
+	case CAUSE_ECALL_VS:
+		sbi_call(h);
+		return true;
+	case CAUSE_VIRTUAL_INSN:
+		return virtual_instruction(h);
+	case CAUSE_ILLEGAL_INSN:
+		illegal_instruction(h);
+		return false;
+	case CAUSE_INSN_GUEST_PAGE_FAULT:
+		hext_inject(h, CAUSE_INSN_ACCESS, csr_read(CSR_STVAL));
+		return false;
+	default:
+		fatal(h, "a trap that no answer exists for");
+		return true;
+	}
+}
