@@ -1,0 +1,215 @@
+/*
+ * The bare-metal hypervisor put together: console, engine, the system image's
+ * VMs. Called by host/bare in its first task, on the boot hart, with all harts up.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "board/virt.h"
+#include "engine/hext/hext.h"
+#include "host/bare/bare.h"
+#include "host/bare/console.h"
+#include "host/bare/cpu.h"
+#include "lib/log.h"
+#include "manage/console.h"
+#include "vm/config.h"
+#include "vm/vm.h"
+
+#define VERSION "Bulkhead 0.1"
+#define BATCH_LINE "batch: " /* the log's sink puts "bulkhead: " before it */
+
+static struct system_config *config;
+static struct host_task *watcher;
+
+/* ---- The system description ---- */
+
+static void report_mistake(void *arg unused, const char *path, const char *message)
+{
+	log_line("system.dtb: %s: %s", path, message);
+}
+
+static bool read_config(void)
+{
+	struct host_file file;
+	const void *dtb;
+	unsigned mistakes;
+
+	if (host_file_find("system.dtb", &file)) {
+		log_line("there is no system image: hand one over as initrd (`bulkhead pack` makes it)");
+		return false;
+	}
+	config = host_alloc(sizeof(*config), NULL);
+	dtb = host_file_map(&file);
+	if (!config || !dtb) {
+		log_line("no memory to read the system description");
+		return false;
+	}
+	mistakes = config_read(dtb, file.size, config, report_mistake, NULL);
+	host_file_unmap(&file, dtb);
+	if (!mistakes) {
+		struct config_host host = { .harts = host_harts(), .memory = host_ram_free_bytes() };
+
+		mistakes = config_check_host(config, &host, report_mistake, NULL);
+	}
+	if (mistakes)
+		log_line("%u mistake%s in the system description: nothing is started", mistakes,
+			 mistakes == 1 ? "" : "s");
+	return !mistakes;
+}
+
+/* ---- VMs ---- */
+
+static void vm_changed(struct vm *vm unused)
+{
+	if (watcher)
+		host_wake(watcher);
+}
+
+static const struct engine_ops *choose_engine(const struct vm_config *vc)
+{
+	if (!vc->engine[0] || strcmp(vc->engine, hext_engine.name) == 0)
+		return &hext_engine;
+	log_line("[%s] engine \"%s\" is not on this machine", vc->name, vc->engine);
+	return NULL;
+}
+
+static bool create_vms(void)
+{
+	for (u32 i = 0; i < config->vm_count; i++) {
+		const struct vm_config *vc = &config->vms[i];
+		struct vm_parts parts = {
+			.engine = choose_engine(vc),
+			.build = virt_build,
+			.unbuild = virt_unbuild,
+			.changed = vm_changed,
+		};
+
+		if (!parts.engine)
+			return false;
+		if (vc->console)
+			parts.console = console_backend(i, vc->name, NULL);
+		vm_table[i] = vm_create(vc, &parts, i);
+		if (!vm_table[i]) {
+			log_line("[%s] no memory to create it", vc->name);
+			return false;
+		}
+		vm_count = i + 1;
+	}
+	return true;
+}
+
+static void start_vms(void)
+{
+	for (unsigned i = 0; i < vm_count; i++)
+		if (vm_table[i]->config.start == START_AUTO)
+			vm_request(vm_table[i], VM_REQ_START);
+}
+
+/* ---- Batch: ends the machine when the VMs have ended ---- */
+
+static bool vm_counts(const struct vm *vm)
+{
+	return vm->config.start == START_AUTO && vm->config.restart != RESTART_ALWAYS;
+}
+
+static bool vm_is_over(const struct vm *vm)
+{
+	return vm->starts && (vm->state == VM_OFF || vm->state == VM_FAILED) && !vm->restarting;
+}
+
+static bool all_over(void)
+{
+	for (unsigned i = 0; i < vm_count; i++)
+		if (vm_counts(vm_table[i]) && !vm_is_over(vm_table[i]))
+			return false;
+	return true;
+}
+
+/* The name of a VM that crashed or did not start, NULL if all went well. */
+static const char *first_failure(void)
+{
+	for (unsigned i = 0; i < vm_count; i++) {
+		const struct vm *vm = vm_table[i];
+
+		if (vm_counts(vm) && (vm->state == VM_FAILED || vm->crashes))
+			return vm->config.name;
+	}
+	return NULL;
+}
+
+static _Noreturn void batch_end(const char *failed)
+{
+	if (failed)
+		log_line(BATCH_LINE "FAILED: %s", failed);
+	else
+		log_line(BATCH_LINE "all VMs powered off");
+	console_sync();
+	bare_shutdown(failed != NULL);
+}
+
+static void batch_watch(void)
+{
+	watcher = host_task_self();
+	while (!all_over())
+		host_sleep(HOST_FOREVER);
+	batch_end(first_failure());
+}
+
+/* ---- Start ---- */
+
+static void start_console(void)
+{
+	static const struct host_task_spec task = { .name = "console", .run = console_run };
+	struct console_port port = { .write = bare_console_write, .getc = bare_console_getc };
+
+	port.poll_ms = bare_console_has_interrupt() ? 0 : 50;
+	console_init(&port);
+	console_set_colour(bare_bootarg("colour", NULL, 0));
+	log_set_sink(console_log_sink);
+	bare_console_set_input(console_input_ready);
+	host_task_start(&task, NULL);
+}
+
+static void power_off(void)
+{
+	console_sync();
+	bare_shutdown(false);
+}
+
+static void describe_host(void)
+{
+	static char features[256];
+	static const struct console_host host = {
+		.version = VERSION, .features = features, .shutdown = power_off
+	};
+
+	cpu_describe(features, sizeof(features));
+	console_set_host(&host);
+}
+
+static bool start_system(void)
+{
+	if (!hext_probe()) {
+		log_line("no engine fits this machine: its harts have no H extension");
+		return false;
+	}
+	return read_config() && create_vms();
+}
+
+void bare_main(void)
+{
+	bool batch = bare_bootarg("bulkhead.batch", NULL, 0);
+	bool ok;
+
+	start_console();
+	log_line(VERSION " on %u hart%s, %lu MiB free", host_harts(), host_harts() == 1 ? "" : "s",
+		 host_ram_free_bytes() / MIB);
+	describe_host();
+	ok = start_system();
+	if (ok)
+		start_vms();
+	if (batch && !ok)
+		batch_end("the system did not start");
+	if (batch)
+		batch_watch();
+}
