@@ -1,0 +1,31 @@
+#!/bin/bash
+# Bulkhead's demonstration: two Linux machines and a real-time program on one RISC-V system.
+set -u
+cd "$(dirname "$0")" || exit 1
+
+usage() {
+	cat <<-END
+	usage: ./demo.sh [--batch] [OPTION]... [-- QEMU-ARGUMENT...]
+
+	Installs what is missing (Debian 12 or newer; root or sudo), builds Bulkhead, and starts
+	systems/demo.dts on it: two Debian Linux machines and a real-time program, isolated from
+	each other, on bare metal as QEMU emulates it. What to type is shown on its console;
+	Ctrl-A X leaves QEMU at any time.
+
+	  --batch  without a terminal: the Linux machines report userspace and power off, the
+	           real-time program prints one histogram and stops; exit code 0 if all did
+
+	Other options go to "bulkhead run"; see build/bulkhead run --help.
+	END
+}
+
+for arg; do
+	case $arg in
+	-h | --help) usage; exit 0 ;;
+	--) break ;;
+	esac
+done
+
+tools/setup demo || exit 1
+tools/build image command guests linux || exit 1
+exec "${BUILD:-build}/bulkhead" run systems/demo.dts "$@"

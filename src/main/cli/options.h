@@ -1,0 +1,47 @@
+/* Options of a subcommand: one table gives both what is understood and the help. */
+#ifndef MAIN_CLI_OPTIONS_H
+#define MAIN_CLI_OPTIONS_H
+
+#include "lib/types.h"
+
+struct option {
+	const char *name;  /* "batch" of --batch */
+	char letter;       /* 'o' of -o, or 0 */
+	const char *value; /* what follows it, for the help: "FILE"; NULL: nothing does */
+	const char *help;  /* lines are split at newlines */
+	bool *flag;        /* set when the option has no value */
+	const char **text; /* set to the value when it has one */
+};
+
+struct command {
+	const char *name;
+	const char *usage;   /* behind the name: "[options] SYSTEM.dts" */
+	const char *summary; /* one line */
+	const char *details; /* paragraphs below the options; may be "" */
+	const struct option *options;
+	unsigned option_count;
+};
+
+struct operands {
+	const char *system; /* the one operand; NULL when there is none */
+	char **rest;        /* behind "--" */
+	int rest_count;
+};
+
+enum options_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_WRONG };
+
+/*
+ * Reads the arguments of a subcommand. Prints the help on stdout (OPTIONS_HELP), or what is
+ * wrong on stderr (OPTIONS_WRONG). Texts point into @argv.
+ */
+enum options_result options_parse(const struct command *command, int argc, char **argv,
+				  struct operands *operands);
+void options_help(const struct command *command);
+
+/* Reads a decimal number in @min..@max given to --@name; says what is wrong and returns false. */
+bool options_number(const char *command, const char *name, const char *text, u32 min, u32 max,
+		    u32 *number);
+/* The same for a size such as "1G". */
+bool options_size(const char *command, const char *name, const char *text, u64 *bytes);
+
+#endif

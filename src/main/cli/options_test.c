@@ -1,0 +1,111 @@
+#include "main/cli/options.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static bool batch;
+static const char *output, *cpu;
+
+static const struct option options[] = {
+	{ .name = "batch", .flag = &batch, .help = "b" },
+	{ .name = "output", .letter = 'o', .value = "FILE", .text = &output, .help = "o" },
+	{ .name = "cpu", .value = "MODEL", .text = &cpu, .help = "c" },
+};
+static const struct command command = {
+	.name = "try",
+	.usage = "",
+	.summary = "",
+	.details = "",
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+};
+
+static struct operands operands;
+
+/* Parses words that are separated by single blanks. */
+static enum options_result parse(const char *line)
+{
+	static char text[256];
+	char *argv[16], *save = NULL;
+	int argc = 0;
+
+	batch = false;
+	output = cpu = NULL;
+	assert_true(strlen(line) < sizeof(text));
+	strcpy(text, line);
+	for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	return options_parse(&command, argc, argv, &operands);
+}
+
+static void reads_options_anywhere(void **state unused)
+{
+	assert_int_equal(parse("--batch a.dts -o x --cpu=max,v=true"), OPTIONS_OK);
+	assert_true(batch);
+	assert_string_equal(operands.system, "a.dts");
+	assert_string_equal(output, "x");
+	assert_string_equal(cpu, "max,v=true");
+	assert_int_equal(parse("-ox --cpu rv64 -"), OPTIONS_OK);
+	assert_false(batch);
+	assert_string_equal(output, "x");
+	assert_string_equal(cpu, "rv64");
+	assert_string_equal(operands.system, "-");
+	assert_int_equal(operands.rest_count, 0);
+}
+
+static void leaves_the_rest(void **state unused)
+{
+	assert_int_equal(parse("a.dts -- --batch -icount x"), OPTIONS_OK);
+	assert_false(batch);
+	assert_int_equal(operands.rest_count, 3);
+	assert_string_equal(operands.rest[0], "--batch");
+	assert_int_equal(parse("-- a.dts"), OPTIONS_WRONG);
+}
+
+static void refuses_wrong_usage(void **state unused)
+{
+	static const char *const lines[] = {
+		"", "a.dts b.dts", "--bach a.dts", "--batch=1 a.dts", "a.dts -o", "a.dts --cpu",
+		"-x a.dts", "--=x a.dts", "-bo a.dts", "a.dts --outpu x",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lines); i++)
+		assert_int_equal(parse(lines[i]), OPTIONS_WRONG);
+}
+
+static void helps(void **state unused)
+{
+	assert_int_equal(parse("a.dts --help --bach"), OPTIONS_HELP);
+	assert_int_equal(parse("-h"), OPTIONS_HELP);
+}
+
+static void reads_numbers(void **state unused)
+{
+	static const char *const bad[] = { "", "0", "513", "-1", "1x", " 1", "99999999999999999999" };
+	u32 number = 0;
+
+	assert_true(options_number("try", "n", "512", 1, 512, &number));
+	assert_int_equal(number, 512);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(options_number("try", "n", bad[i], 1, 512, &number));
+	assert_true(options_number("try", "n", "4294967295", 0, UINT32_MAX, &number));
+	assert_true(number == UINT32_MAX);
+	assert_false(options_number("try", "n", "4294967296", 0, UINT32_MAX, &number));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_options_anywhere),
+		cmocka_unit_test(leaves_the_rest),
+		cmocka_unit_test(refuses_wrong_usage),
+		cmocka_unit_test(helps),
+		cmocka_unit_test(reads_numbers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
