@@ -116,8 +116,10 @@ def boot_groups(results):
 
 def svg(results):
 	panels = [
-		Panel("instructions per operation, as the guest sees it", list(operation_groups(results)), 0, 4),
-		Panel("the hypervisor's own instructions in a boot of one vCPU", list(boot_groups(results)), 4, 8),
+		Panel("instructions per operation, as the guest sees it",
+			list(operation_groups(results)), 0, 4),
+		Panel("the hypervisor's own instructions in a boot of one vCPU",
+			list(boot_groups(results)), 4, 8),
 	]
 	height = TOP + sum(p.height() + PANEL_GAP for p in panels) - AXIS
 	parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'

@@ -534,7 +534,7 @@ def test_timeout(folder, qemu, batch):
 	begin = time.monotonic()
 	done = run(folder, "--timeout", "1", *batch)
 	assert done.returncode == 1 and time.monotonic() - begin < 20
-	assert "ended after 1 seconds (--timeout)" in done.stderr
+	assert "ended after 1 second (--timeout)" in done.stderr
 	with pytest.raises(ProcessLookupError):
 		os.kill(int((folder / "pid").read_text()), 0)
 	assert no_leftovers(folder)

@@ -10,6 +10,7 @@
 #include "host/bare/memory.h"
 #include "host/bare/percpu.h"
 #include "host/bare/random.h"
+#include "host/bare/reset.h"
 #include "host/bare/sbi_call.h"
 #include "host/bare/space.h"
 #include "host/bare/stack.h"
@@ -168,6 +169,7 @@ void bare_boot(u64 hart_id, u64 fdt, u64 image)
 	irqchip_hart_init();
 	timer_init();
 	bare_console_init();
+	reset_init(&host_tree);
 	random_init();
 	boot_tasks();
 	task_idle();

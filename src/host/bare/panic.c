@@ -6,7 +6,6 @@
 #include "host/bare/console.h"
 #include "host/bare/panic.h"
 #include "host/bare/percpu.h"
-#include "host/bare/sbi_call.h"
 #include "host/bare/table.h"
 #include "host/bare/task.h"
 #include "riscv/csr.h"
@@ -56,9 +55,10 @@ extern const struct bare_symbol bare_symtab[];
 extern const u32 bare_symtab_count;
 extern const char bare_symtab_names[];
 
-static void symbol_print(const char *what, u64 pc)
+/* A return address may be the first byte of the next function: @back looks that far before. */
+static void symbol_print(const char *what, u64 pc, u64 back)
 {
-	u64 offset = pc - (u64)(uintptr_t)image_start;
+	u64 offset = pc - back - (u64)(uintptr_t)image_start;
 	u32 low = 0, high = bare_symtab_count;
 
 	if (offset >= (u64)(image_text_end - image_start)) {
@@ -74,6 +74,7 @@ static void symbol_print(const char *what, u64 pc)
 		else
 			high = mid;
 	}
+	offset += back;
 	text_print(snprintf(text, sizeof(text), "  %s %016lx %s+%#lx", what, pc,
 			    low ? bare_symtab_names + bare_symtab[low - 1].name : "?",
 			    low ? offset - bare_symtab[low - 1].offset : offset));
@@ -96,13 +97,11 @@ static void backtrace_print(u64 fp)
 {
 	for (unsigned i = 0; i < FRAMES_MAX && frame_is_readable(fp); i++) {
 		const u64 *frame = (const u64 *)(uintptr_t)fp;
-		u64 ra = frame[-1];
 
-		if (!ra)
-			return;
-		symbol_print("from", ra);
+		/* The outermost function has no caller. */
 		if (frame[-2] <= fp)
 			return;
+		symbol_print("from", frame[-1], 1);
 		fp = frame[-2];
 	}
 }
@@ -145,8 +144,8 @@ void bare_panic_trap(u64 *regs)
 			    name ? name : "unexpected trap", cause, csr_read(CSR_STVAL)));
 	where_print();
 	registers_print(regs);
-	symbol_print("at  ", regs[0]);
-	symbol_print("ra  ", regs[1]);
+	symbol_print("at  ", regs[0], 0);
+	symbol_print("ra  ", regs[1], 1);
 	backtrace_print(regs[8]);
 	bare_shutdown(true);
 }
@@ -177,29 +176,6 @@ void host_panic(const char *fmt, ...)
 	va_end(args);
 	text_print(n);
 	where_print();
-	symbol_print("at  ", (u64)(uintptr_t)__builtin_return_address(0));
 	backtrace_print((u64)(uintptr_t)__builtin_frame_address(0));
 	bare_shutdown(true);
-}
-
-/* ---- Shutting down. SBI "System Reset Extension". */
-
-static _Noreturn void system_reset(u64 type, u64 reason)
-{
-	bare_console_drain();
-	sbi_call(SBI_EXT_SRST, SBI_SRST_SYSTEM_RESET, type, reason, 0, 0, 0);
-	sbi_call(SBI_EXT_LEGACY_SHUTDOWN, 0, 0, 0, 0, 0, 0);
-	for (;;)
-		__asm__ volatile("wfi");
-}
-
-void bare_shutdown(bool failure)
-{
-	system_reset(SBI_SRST_TYPE_SHUTDOWN,
-		     failure ? SBI_SRST_REASON_SYSTEM_FAILURE : SBI_SRST_REASON_NONE);
-}
-
-void bare_reboot(void)
-{
-	system_reset(SBI_SRST_TYPE_COLD_REBOOT, SBI_SRST_REASON_NONE);
 }

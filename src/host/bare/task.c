@@ -186,22 +186,21 @@ static struct host_task *ended_pop(struct percpu *pc)
 	return it ? container_of(it, struct host_task, ended) : NULL;
 }
 
+static void wake_locked(struct percpu *pc, struct host_task *task);
+
 /* Nobody stands on the stacks of tasks that ended here: another one runs. From the moment that
- * one is gone, its reaper may free it. */
+ * one is gone, its reaper may free it (and end itself: so it is woken under the same lock). */
 static void ended_report(struct percpu *pc)
 {
 	struct host_task *t;
 
+	lock_take(&lock);
 	while ((t = ended_pop(pc))) {
-		struct host_task *reaper;
-
-		lock_take(&lock);
 		t->is_gone = true;
-		reaper = t->reaper;
-		lock_drop(&lock);
-		if (reaper)
-			host_wake(reaper);
+		if (t->reaper)
+			wake_locked(pc, t->reaper);
 	}
+	lock_drop(&lock);
 }
 
 /* After a switch, maybe on another hart than before. */
@@ -260,7 +259,7 @@ void host_sleep(u64 until)
 	if (!take_wakeup(t) && until > host_time()) {
 		lock_take(&lock);
 		t->until = until;
-		/* A waker sets .woken before it takes the lock. */
+		/* Wakers set .woken under the lock. */
 		if (!__atomic_load_n(&t->woken, __ATOMIC_ACQUIRE)) {
 			sched_block(&sched, &t->sched);
 			timers_insert(pc, t);
@@ -282,20 +281,25 @@ static void poke_or_program(struct percpu *pc, u64 poke)
 	poke_others(pc, poke);
 }
 
+static void wake_locked(struct percpu *pc, struct host_task *task)
+{
+	__atomic_store_n(&task->woken, 1, __ATOMIC_RELEASE);
+	if (task->sched.state == SCHED_BLOCKED)
+		poke_or_program(pc, task_make_ready(task));
+	else if (task->sched.state == SCHED_RUNNING)
+		poke_others(pc, BIT(task->sched.hart));
+}
+
 void host_wake(struct host_task *task)
 {
 	struct percpu *pc = percpu();
 
-	__atomic_store_n(&task->woken, 1, __ATOMIC_RELEASE);
-	if (task == pc->task && !pc->idling)
+	if (task == pc->task && !pc->idling) {
+		__atomic_store_n(&task->woken, 1, __ATOMIC_RELEASE);
 		return;
+	}
 	lock_take(&lock);
-	if (task->is_over)
-		; /* waits for its reaper */
-	else if (task->sched.state == SCHED_BLOCKED)
-		poke_or_program(pc, task_make_ready(task));
-	else if (task->sched.state == SCHED_RUNNING)
-		poke_others(pc, BIT(task->sched.hart));
+	wake_locked(pc, task);
 	lock_drop(&lock);
 }
 

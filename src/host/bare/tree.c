@@ -271,6 +271,14 @@ bool tree_plic(const struct tree *t, struct tree_plic *plic)
 	return plic->sources <= 1023;
 }
 
+bool tree_finisher(const struct tree *t, u64 *base)
+{
+	int node = fdt_node_offset_by_compatible(t->fdt, -1, "sifive,test0");
+	u64 size;
+
+	return node >= 0 && node_is_usable(t->fdt, node) && node_reg(t->fdt, node, 0, base, &size);
+}
+
 /* True if the interrupt controller with that phandle is the one within the hart's node. */
 static bool intc_is_hart(const void *fdt, u32 phandle, u64 hart_id)
 {

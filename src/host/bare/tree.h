@@ -50,6 +50,8 @@ size_t tree_seed(const struct tree *t, u8 *seed, size_t max);
 /* The 16550 that stdout-path names, else the first there is. */
 bool tree_uart(const struct tree *t, struct tree_uart *uart);
 bool tree_plic(const struct tree *t, struct tree_plic *plic);
+/* QEMU's device that ends it with an exit code. */
+bool tree_finisher(const struct tree *t, u64 *base);
 /* The PLIC's context for S-mode of the hart with that id, -1: none. */
 int tree_plic_context(const struct tree *t, const struct tree_plic *plic, u64 hart_id);
 

@@ -70,9 +70,9 @@ static void summary_print(const struct description *d)
 	}
 	config_size_text(size, memory);
 	config_size_text(files, align_up(description_files_size(d), MIB));
-	printf("%s: right: %u VM%s, %u vCPUs, %s of memory, %s of files; `bulkhead run` gives it "
-	       "%u harts\n", d->path, d->config.vm_count, d->config.vm_count == 1 ? "" : "s",
-	       vcpus, size, files, least.harts);
+	printf("%s: right: %u VM%s, %u vCPU%s, %s of memory, %s of files; `bulkhead run` gives it "
+	       "%u hart%s\n", d->path, d->config.vm_count, plural(d->config.vm_count), vcpus,
+	       plural(vcpus), size, files, least.harts, plural(least.harts));
 }
 
 static enum cli_result checked(const char *path, const struct machine *host)

@@ -37,8 +37,9 @@ static enum cli_result packed(const char *path)
 	if (description_right(d))
 		size = pack_write(d, batch, output);
 	if (size)
-		printf("%s: %lu KiB, %u VMs, %u files\n", output, (size + KIB - 1) / KIB,
-		       d->config.vm_count, d->file_count);
+		printf("%s: %lu KiB, %u VM%s, %u file%s\n", output, (size + KIB - 1) / KIB,
+		       d->config.vm_count, plural(d->config.vm_count), d->file_count,
+		       plural(d->file_count));
 	description_close(d);
 	return size ? CLI_OK : CLI_FAILED;
 }

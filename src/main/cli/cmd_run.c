@@ -134,7 +134,7 @@ static u64 system_pack(struct run *run, const struct description *d)
 		return pack_write(d, batch, run->qemu.system);
 	}
 	report_progress("bulkhead: packing %s: %u VM%s, %lu MiB of files", d->path,
-			d->config.vm_count, d->config.vm_count == 1 ? "" : "s",
+			d->config.vm_count, plural(d->config.vm_count),
 			(description_files_size(d) + MIB - 1) / MIB);
 	size = pack_write_temp(d, batch);
 	run->qemu.system = temp_path();
@@ -173,7 +173,8 @@ static const char *failure(const struct run *run, int code, char *text, size_t s
 	if (process->timed_out && run->batch.ended)
 		return "the VMs have powered off, but the machine did not";
 	if (process->timed_out) {
-		snprintf(text, size, "ended after %u seconds (--timeout)", process->timeout);
+		snprintf(text, size, "ended after %u second%s (--timeout)", process->timeout,
+			 plural(process->timeout));
 		return text;
 	}
 	if (code) {
@@ -192,7 +193,7 @@ static enum cli_result qemu_run(struct run *run, const struct qemu_command *qemu
 	int code;
 
 	report_progress("bulkhead: starting QEMU: %u hart%s, %s%s", run->qemu.machine.harts,
-			run->qemu.machine.harts == 1 ? "" : "s", qemu->memory,
+			plural(run->qemu.machine.harts), qemu->memory,
 			batch ? "" : "; Ctrl-A x leaves it");
 	run->process.line = batch ? line_take : NULL;
 	run->process.arg = run;

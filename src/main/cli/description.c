@@ -17,7 +17,7 @@ bool description_right(const struct description *d)
 {
 	if (d->mistakes)
 		report_mistake(d->path, "", "%u mistake%s", d->mistakes,
-			       d->mistakes == 1 ? "" : "s");
+			       plural(d->mistakes));
 	return !d->mistakes;
 }
 

@@ -10,6 +10,8 @@ void report_error(const char *fmt, ...) printf_like(1, 2);
 void report_mistake(const char *file, const char *path, const char *fmt, ...) printf_like(3, 4);
 /* A line on what goes on. */
 void report_progress(const char *fmt, ...) printf_like(1, 2);
+/* The "s" behind a word for @count things, or "". */
+static inline const char *plural(u64 count) { return count == 1 ? "" : "s"; }
 /* The words that switch colours on and off; "" when stderr is no terminal. */
 const char *report_bold(void);
 const char *report_plain(void);
