@@ -9,6 +9,7 @@
 #include "engine/hext/hext.h"
 #include "host/bare/bare.h"
 #include "host/bare/console.h"
+#include "host/bare/count.h"
 #include "host/bare/cpu.h"
 #include "lib/log.h"
 #include "manage/console.h"
@@ -59,8 +60,12 @@ static bool read_config(void)
 
 /* ---- VMs ---- */
 
-static void vm_changed(struct vm *vm unused)
+static void vm_changed(struct vm *vm)
 {
+	if (vm->state == VM_RUNNING)
+		count_begin(vm->index, vm->config.name);
+	else if (vm->state == VM_ENDING)
+		count_end(vm->index, vm->config.name);
 	if (watcher)
 		host_wake(watcher);
 }
@@ -202,6 +207,7 @@ void bare_main(void)
 	bool ok;
 
 	start_console();
+	count_init();
 	log_line(VERSION " on %u hart%s, %lu MiB free", host_harts(), host_harts() == 1 ? "" : "s",
 		 host_ram_free_bytes() / MIB);
 	describe_host();

@@ -332,8 +332,8 @@ static void vm_run_once(struct vm *vm)
 	vm->end = VM_END_NONE;
 	vm->dead = NULL;
 	vm->failure[0] = '\0';
-	vm->starts++;
 	vm_set_state(vm, VM_BUILDING);
+	vm->starts++; /* not before: OFF after a start means over */
 	if (vm_build(vm) == 0) {
 		vm_set_state(vm, VM_RUNNING);
 		if (vm_start_vcpus(vm) == 0)

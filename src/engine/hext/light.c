@@ -38,6 +38,8 @@ static bool light_time(struct hext_vcpu *h)
 	if (h->frame.x[A6] != SBI_TIME_SET_TIMER)
 		return false;
 	hext_set_timer(h->vcpu, h->frame.x[A0]);
+	if (!hext_machine.sstc)
+		hext_sync_irqs(h);
 	return light_done(h, SBI_SUCCESS, 0);
 }
 

@@ -42,12 +42,9 @@ static void hart_setup(void)
 	csr_write(CSR_HCOUNTEREN, COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR);
 	if (hext_machine.henvcfg)
 		csr_write(CSR_HENVCFG, hext_machine.henvcfg_mask);
-	if (hext_machine.stateen) {
+	/* hstateen1 to 3 control nothing yet, and firmware withholds them. */
+	if (hext_machine.stateen)
 		csr_write(CSR_HSTATEEN0, STATEEN_SE | STATEEN_ENVCFG | STATEEN_FCSR);
-		csr_write(CSR_HSTATEEN1, 0);
-		csr_write(CSR_HSTATEEN2, 0);
-		csr_write(CSR_HSTATEEN3, 0);
-	}
 }
 
 static void hext_load_csrs(struct hext_vcpu *h)
@@ -230,7 +227,9 @@ void hext_reset(struct vcpu *v, u64 pc, u64 a0, u64 a1)
 	h->vsstatus = SSTATUS_UXL_64;
 	h->vsie = h->vstvec = h->vsscratch = h->vsepc = h->vscause = h->vstval = h->vsatp = 0;
 	h->vsip_soft = 0;
-	h->scounteren = h->senvcfg = h->sstateen0 = 0;
+	/* As firmware leaves it: a kernel that never writes it lets its processes read the time. */
+	h->scounteren = COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR;
+	h->senvcfg = h->sstateen0 = 0;
 	h->vstimecmp = h->deadline = ~0ul;
 	h->fcsr = h->vstart = h->vcsr = h->vl = 0;
 	h->vtype = BIT(63);

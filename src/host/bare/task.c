@@ -284,7 +284,7 @@ static void poke_or_program(struct percpu *pc, u64 poke)
 static void wake_locked(struct percpu *pc, struct host_task *task)
 {
 	__atomic_store_n(&task->woken, 1, __ATOMIC_RELEASE);
-	if (task->sched.state == SCHED_BLOCKED)
+	if (task->sched.state == SCHED_BLOCKED && !task->is_over)
 		poke_or_program(pc, task_make_ready(task));
 	else if (task->sched.state == SCHED_RUNNING)
 		poke_others(pc, BIT(task->sched.hart));
