@@ -16,6 +16,8 @@ void sbi_handle(struct vcpu *vcpu);
  * The hot calls, which an engine may answer in its own loop: the same functions that
  * sbi_handle() uses. Return an SBI error code; nothing was done when it is one.
  */
+/* The Base extension; *value is set only with SBI_SUCCESS. */
+s64 sbi_base_answer(u64 fid, u64 arg, u64 *value);
 s64 sbi_send_ipi(struct vm *vm, u64 mask, u64 base);
 /* Fences on the vCPUs that the mask names but @self, which the engine may serve itself:
  * *self_too says whether it is among them. */

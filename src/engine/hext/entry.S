@@ -1,7 +1,8 @@
 /*
  * Into the guest and out again. hext_enter() is called like a function; the
  * next trap "returns" from it, unless hext_light() can answer it with only the
- * caller-saved registers put away.
+ * caller-saved registers put away: C preserves the others, so the guest's may
+ * stay where they are.
  */
 #include "engine/hext/frame.h"
 #include "riscv/csr.h"
@@ -24,13 +25,14 @@
 	\op t6, FRAME_X(31)(a0)
 	.endm
 
+	/* The hypervisor has its own; gp it does not use, so that goes with the callee-saved. */
 	.macro EACH_POINTER op
 	\op sp, FRAME_X(2)(a0)
-	\op gp, FRAME_X(3)(a0)
 	\op tp, FRAME_X(4)(a0)
 	.endm
 
 	.macro EACH_CALLEE_SAVED op
+	\op gp, FRAME_X(3)(a0)
 	\op s0, FRAME_X(8)(a0)
 	\op s1, FRAME_X(9)(a0)
 	\op s2, FRAME_X(18)(a0)
@@ -61,6 +63,7 @@
 	\op s10, 88(sp)
 	\op s11, 96(sp)
 	.endm
+#define HOST_FRAME 104(sp) /* a0 of hext_enter() */
 #define HOST_SAVED_SIZE 112
 
 	.text
@@ -69,6 +72,7 @@
 hext_enter:
 	addi sp, sp, -HOST_SAVED_SIZE
 	EACH_HOST_SAVED sd
+	sd a0, HOST_FRAME
 	sd sp, FRAME_HOST_SP(a0)
 	sd tp, FRAME_HOST_TP(a0)
 	ld t0, FRAME_PC(a0)
@@ -97,29 +101,26 @@ hext_vector:
 	EACH_CALLER_SAVED sd
 	EACH_POINTER sd
 	sd t0, FRAME_X(10)(a0)
-	csrr t0, scause
-	li t1, CAUSE_ECALL_VS
+	csrr a1, scause
 	ld sp, FRAME_HOST_SP(a0)
 	ld tp, FRAME_HOST_TP(a0)
-	bne t0, t1, .Lreturn
-
-	/* The light path: s0 to s11 are preserved by C, so the guest's may stay where they are;
-	 * s0 keeps the frame, and is fetched back at the end. */
-	sd s0, FRAME_X(8)(a0)
-	mv s0, a0
+	/* Interrupts and rare exceptions go to run() at once. */
+	li t0, 1 << CAUSE_ECALL_VS | 1 << CAUSE_LOAD_GUEST_PAGE_FAULT | 1 << CAUSE_STORE_GUEST_PAGE_FAULT
+	bltz a1, .Lreturn
+	srl t0, t0, a1
+	andi t0, t0, 1
+	beqz t0, .Lreturn
 	call hext_light
-	mv t1, a0
-	mv a0, s0
-	ld s0, FRAME_X(8)(a0)
-	bnez t1, .Lresume
-	li t0, CAUSE_ECALL_VS
+	mv a1, a0
+	ld a0, HOST_FRAME
+	beqz a1, .Lresume
 
 .Lreturn:
 	EACH_CALLEE_SAVED sd
 	csrr t1, sepc
 	csrr t2, sstatus
 	csrr t3, CSR_HSTATUS
-	sd t0, FRAME_SCAUSE(a0)
+	sd a1, FRAME_SCAUSE(a0)
 	sd t1, FRAME_PC(a0)
 	sd t2, FRAME_SSTATUS(a0)
 	sd t3, FRAME_HSTATUS(a0)

@@ -30,8 +30,12 @@ struct hext_frame {
 void hext_enter(struct hext_frame *frame);
 /* stvec while this engine runs guests; traps of the hypervisor itself go on to bare_trap. */
 void hext_vector(void);
-/* Serves an ecall with the guest's callee-saved registers still loaded. False: not served. */
-bool hext_light(struct hext_frame *frame);
+/*
+ * Serves a trap with the guest's callee-saved registers still loaded: those of the frame are old.
+ * 0: served, on into the guest; else what run() is told as scause: the trap's own cause if it was
+ * not served, CAUSE_INTERRUPT if it was but somebody wants the vCPU.
+ */
+u64 hext_light(struct hext_frame *frame, u64 scause);
 
 #endif
 #endif

@@ -38,6 +38,7 @@ struct hext_shared {
 struct hext_vcpu {
 	struct hext_frame frame; /* first: entry.S knows only this */
 	struct vcpu *vcpu;
+	struct vcpu_private *priv;
 	struct hext_shared *shared;
 	u64 serial;       /* never used again for another vCPU */
 	bool live;        /* the hart's CSRs are newer than the copies here */
@@ -78,7 +79,9 @@ struct hext_machine {
 	unsigned vmids;    /* number of VMIDs, a power of two */
 	unsigned vsatp_levels; /* of the deepest first-stage mode, 0: none */
 	u64 vlenb;         /* bytes of a vector register, 0: no V */
+	/* For tests and benchmarks, by the boot argument hide=: */
 	bool no_htinst;    /* do as if the hart left htinst 0 */
+	bool no_light;     /* everything takes the plain path */
 };
 extern struct hext_machine hext_machine;
 
@@ -99,7 +102,16 @@ void hext_fp_set(struct hext_vcpu *h, unsigned reg, u64 value);
 void hext_forget_vmid(unsigned vmid);
 
 /* irq.c: interrupts, timer, fences. */
-void hext_sync_irqs(struct hext_vcpu *h); /* before every entry into the guest */
+void hext_take_irqs(struct hext_vcpu *h, u64 irqs);
+/* Before every entry into the guest: hvip follows what was asked for. */
+static inline void hext_sync_irqs(struct hext_vcpu *h)
+{
+	u64 irqs = __atomic_load_n(&h->shared->irqs, __ATOMIC_ACQUIRE);
+
+	if (irqs != h->hvip)
+		hext_take_irqs(h, irqs);
+}
+
 void hext_irq(struct vcpu *v, enum engine_irq irq, bool level);
 void hext_check_timer(struct hext_vcpu *h);
 void hext_set_timer(struct vcpu *v, u64 deadline);

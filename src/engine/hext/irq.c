@@ -35,12 +35,8 @@ void hext_irq(struct vcpu *v, enum engine_irq irq, bool level)
 
 /* VSSIP is the guest's to clear (sip.SSIP is an alias of hvip.VSSIP), so it is only ever set
  * here; the other two follow their wires. */
-void hext_sync_irqs(struct hext_vcpu *h)
+void hext_take_irqs(struct hext_vcpu *h, u64 irqs)
 {
-	u64 irqs = __atomic_load_n(&h->shared->irqs, __ATOMIC_ACQUIRE);
-
-	if (irqs == h->hvip)
-		return;
 	if (irqs & BIT(IRQ_VS_SOFT)) {
 		__atomic_fetch_and(&h->shared->irqs, ~(u32)BIT(IRQ_VS_SOFT), __ATOMIC_ACQ_REL);
 		csr_set(CSR_HVIP, BIT(IRQ_VS_SOFT));

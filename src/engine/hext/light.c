@@ -1,7 +1,8 @@
 /*
- * The light path: SBI calls that a guest's kernel makes so often that saving
- * all its registers would be most of their cost. Everything here has the same
- * answer on the plain path, from the same functions of vm/sbi.h.
+ * The light path: what a guest's kernel does so often that saving all its
+ * registers would be most of the cost: device registers, the hot SBI calls.
+ * Everything here has the same answer on the plain path, from the same
+ * functions of the core.
  */
 #include "engine/hext/hext.h"
 #include "riscv/csr.h"
@@ -11,89 +12,129 @@
 
 enum { A0 = 10, A1, A2, A3, A4, A5, A6, A7 };
 
-/* Fences that others asked for while this hart counted as outside are due before the guest goes
- * on; every other request comes with an interrupt, which is taken right behind the sret. */
-static void light_inside(struct hext_vcpu *h)
+static inline void light_skip(unsigned length)
 {
-	for (;;) {
-		__atomic_store_n(&h->shared->mode, HEXT_IN_GUEST, __ATOMIC_SEQ_CST);
-		if (!(__atomic_load_n(&h->vcpu->requests, __ATOMIC_SEQ_CST) & VCPU_REQ_ENGINE))
-			return;
-		__atomic_store_n(&h->shared->mode, HEXT_OUTSIDE, __ATOMIC_SEQ_CST);
-		hext_take_fences(h);
-	}
+	csr_write(CSR_SEPC, csr_read(CSR_SEPC) + length);
 }
 
-static bool light_done(struct hext_vcpu *h, s64 error, u64 value)
+/* Before the guest goes on: what was asked meanwhile by this very task brings no interrupt. */
+static inline u64 light_done(struct hext_vcpu *h, enum exit_kind kind)
+{
+	h->priv->exits[kind]++;
+	hext_sync_irqs(h);
+	return __atomic_load_n(&h->vcpu->requests, __ATOMIC_RELAXED) ? CAUSE_INTERRUPT : 0;
+}
+
+/* ---- SBI ---- */
+
+static inline u64 light_answer(struct hext_vcpu *h, s64 error, u64 value)
 {
 	h->frame.x[A0] = (u64)error;
 	h->frame.x[A1] = value;
-	csr_write(CSR_SEPC, csr_read(CSR_SEPC) + 4);
-	h->vcpu->priv->exits[EXIT_SBI]++;
-	return true;
+	light_skip(4);
+	h->priv->exits[EXIT_SBI]++;
+	return 0;
 }
 
-static bool light_time(struct hext_vcpu *h)
+static inline bool only_self(const struct hext_vcpu *h, u64 mask, u64 base)
+{
+	u64 id = h->vcpu->id;
+
+	return base <= id && mask == BIT(id - base);
+}
+
+static u64 light_base(struct hext_vcpu *h)
+{
+	u64 value = 0;
+	s64 error = sbi_base_answer(h->frame.x[A6], h->frame.x[A0], &value);
+
+	return light_answer(h, error, value);
+}
+
+static u64 light_time(struct hext_vcpu *h)
 {
 	if (h->frame.x[A6] != SBI_TIME_SET_TIMER)
-		return false;
-	hext_set_timer(h->vcpu, h->frame.x[A0]);
-	if (!hext_machine.sstc)
+		return CAUSE_ECALL_VS;
+	if (hext_machine.sstc) {
+		csr_write(CSR_VSTIMECMP, h->frame.x[A0]);
+	} else {
+		hext_set_timer(h->vcpu, h->frame.x[A0]);
 		hext_sync_irqs(h);
-	return light_done(h, SBI_SUCCESS, 0);
+	}
+	return light_answer(h, SBI_SUCCESS, 0);
 }
 
-static bool light_ipi(struct hext_vcpu *h)
+/* An IPI to itself is a bit in hvip; others are interrupted by the plain path. */
+static u64 light_ipi(struct hext_vcpu *h)
 {
-	s64 error;
-
-	if (h->frame.x[A6] != SBI_IPI_SEND)
-		return false;
-	error = sbi_send_ipi(h->vcpu->vm, h->frame.x[A0], h->frame.x[A1]);
-	hext_sync_irqs(h);
-	return light_done(h, error, 0);
+	if (h->frame.x[A6] != SBI_IPI_SEND || !only_self(h, h->frame.x[A0], h->frame.x[A1]))
+		return CAUSE_ECALL_VS;
+	csr_set(CSR_HVIP, BIT(IRQ_VS_SOFT));
+	return light_answer(h, SBI_SUCCESS, 0);
 }
 
-static s64 light_fence_others(struct hext_vcpu *h, const struct fence *fence, bool *self)
-{
-	const u64 *x = h->frame.x;
-	s64 error;
-
-	/* Outside, so that nobody waits for us while we wait for others: hext_fence(). */
-	__atomic_store_n(&h->shared->mode, HEXT_OUTSIDE, __ATOMIC_SEQ_CST);
-	error = sbi_remote_fence(h->vcpu, x[A0], x[A1], fence, self);
-	light_inside(h);
-	return error;
-}
-
-static bool light_fence(struct hext_vcpu *h)
+/* Likewise: only the plain path may wait for other vCPUs. */
+static u64 light_fence(struct hext_vcpu *h)
 {
 	const u64 *x = h->frame.x;
 	struct fence fence;
-	bool self = false;
-	s64 error;
 
-	if (x[A6] > SBI_RFENCE_SFENCE_VMA_ASID)
-		return false;
+	if (x[A6] > SBI_RFENCE_SFENCE_VMA_ASID || !only_self(h, x[A0], x[A1]))
+		return CAUSE_ECALL_VS;
 	fence = sbi_fence((enum engine_fence)x[A6], x[A2], x[A3], x[A4]);
-	error = light_fence_others(h, &fence, &self);
-	if (self)
-		hext_fence_here(&fence);
-	return light_done(h, error, 0);
+	hext_fence_here(&fence);
+	return light_answer(h, SBI_SUCCESS, 0);
 }
 
-bool hext_light(struct hext_frame *frame)
+static inline u64 light_sbi(struct hext_vcpu *h)
 {
-	struct hext_vcpu *h = (struct hext_vcpu *)frame;
-
-	switch (frame->x[A7]) {
+	switch (h->frame.x[A7]) {
 	case SBI_EXT_TIME:
 		return light_time(h);
 	case SBI_EXT_IPI:
 		return light_ipi(h);
 	case SBI_EXT_RFENCE:
 		return light_fence(h);
+	case SBI_EXT_BASE:
+		return light_base(h);
 	default:
-		return false;
+		return CAUSE_ECALL_VS;
 	}
+}
+
+/* ---- Device registers ---- */
+
+/* The frame has the caller-saved registers only, and x0: ra, t0-t2, a0-a7, t3-t6. */
+#define LIGHT_REGS (BIT(0) | BIT(1) | MASK(7, 5) | MASK(17, 10) | MASK(31, 28))
+
+static inline bool light_register(const struct insn_access *a)
+{
+	return !a->fp && LIGHT_REGS >> a->reg & 1;
+}
+
+static inline u64 light_mmio(struct hext_vcpu *h, u64 scause)
+{
+	u64 htinst = csr_read(CSR_HTINST);
+	u64 gpa = csr_read(CSR_HTVAL) << HTVAL_SHIFT | (csr_read(CSR_STVAL) & 3);
+	struct insn_access a;
+	u64 value;
+
+	if (!insn_decode_htinst(htinst, &a) || a.offset || !light_register(&a))
+		return scause;
+	value = h->frame.x[a.reg];
+	if (!bus_access(&h->vcpu->vm->bus, gpa, a.size, a.store, &value))
+		return scause;
+	if (!a.store && a.reg)
+		h->frame.x[a.reg] = insn_load_result(&a, value);
+	light_skip(a.length);
+	return light_done(h, EXIT_MMIO);
+}
+
+u64 hext_light(struct hext_frame *frame, u64 scause)
+{
+	struct hext_vcpu *h = (struct hext_vcpu *)frame;
+
+	if (hext_machine.no_light)
+		return scause;
+	return scause == CAUSE_ECALL_VS ? light_sbi(h) : light_mmio(h, scause);
 }

@@ -247,6 +247,7 @@ int hext_vcpu_init(struct vcpu *v)
 	if (!shared || !h)
 		return -ENOMEM;
 	h->vcpu = v;
+	h->priv = v->priv;
 	h->shared = shared;
 	h->serial = __atomic_add_fetch(&hext_serial, 1, __ATOMIC_RELAXED);
 	h->hart = HEXT_HARTS;

@@ -1,6 +1,8 @@
 /* From the firmware's hands to the first task: host/bare/entry.S comes before. */
 #include "host/bare/boot.h"
 
+#include <string.h>
+
 #include "host/bare/bare.h"
 #include "host/bare/common.h"
 #include "host/bare/console.h"
@@ -123,9 +125,11 @@ static void boot_report(void)
 	static char text[ISA_TEXT_MAX];
 	struct bare_memory m;
 
+	/* The single letters; the longer names that matter come with the features. */
 	isa_string(&cpu_features.isa, text, sizeof(text));
-	log_line("host: %u hart%s at %lu Hz: %s", host_harts(), host_harts() == 1 ? "" : "s",
-		 host_timebase(), text);
+	text[strcspn(text, "_")] = 0;
+	log_line("host: %u hart%s, %s, timebase %lu Hz", host_harts(), host_harts() == 1 ? "" : "s",
+		 text, host_timebase());
 	cpu_describe(text, sizeof(text));
 	log_line("host: %s", text);
 	bare_memory_get(&m);

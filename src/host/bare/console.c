@@ -1,6 +1,9 @@
 /* The machine's console: see host/bare/console.h. */
 #include "host/bare/console.h"
 
+#include <string.h>
+
+#include "host/bare/bare.h"
 #include "host/bare/boot.h"
 #include "host/bare/interrupt.h"
 #include "host/bare/sbi_call.h"
@@ -185,12 +188,20 @@ bool bare_console_has_interrupt(void)
 
 /* ---- Start */
 
+/* console=sbi in the boot arguments leaves the UART to the firmware. */
+static bool uart_is_wanted(void)
+{
+	char value[8];
+
+	return !bare_bootarg("console", value, sizeof(value)) || strcmp(value, "sbi") != 0;
+}
+
 void bare_console_init(void)
 {
 	struct tree_uart uart;
 
 	kind = sbi_has(SBI_EXT_DBCN) ? CONSOLE_DBCN : CONSOLE_LEGACY;
-	if (!tree_uart(&host_tree, &uart))
+	if (!uart_is_wanted() || !tree_uart(&host_tree, &uart))
 		return;
 	lock_take(&lock);
 	if (uart_init(&uart))

@@ -8,6 +8,7 @@
 #include "host/bare/boot.h"
 #include "host/bare/probe.h"
 #include "lib/lock.h"
+#include "lib/log.h"
 #include "riscv/csr.h"
 
 struct cpu_features cpu_features;
@@ -23,18 +24,23 @@ static const struct {
 	{ "senvcfg", &hide_senvcfg },
 	{ "stateen", &hide_stateen },
 	{ "aia", &hide_aia },
+	{ "htinst", &cpu_features.no_htinst },
+	{ "light", &cpu_features.no_light },
 };
 
 static void hide_one(const char *name, size_t len)
 {
 	int ext = isa_from_name(name, len);
+	bool known = ext >= 0;
 
-	if (ext >= 0)
+	if (known)
 		isa_clear(&cpu_features.isa, (enum isa_ext)ext);
 	for (size_t i = 0; i < ARRAY_SIZE(hidden_flags); i++)
 		if (strlen(hidden_flags[i].name) == len &&
 		    memcmp(hidden_flags[i].name, name, len) == 0)
-			*hidden_flags[i].flag = true;
+			*hidden_flags[i].flag = known = true;
+	if (!known)
+		log_line("hide: nothing is called \"%.*s\"", (int)len, name);
 }
 
 /* hide=NAME,NAME,... in the boot arguments plays a lesser machine. */

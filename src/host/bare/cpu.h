@@ -18,6 +18,9 @@ struct cpu_features {
 	bool zicboz;
 	bool aia;         /* Ssaia: tree and stopi; not used yet */
 	bool zkr;         /* seed may be read */
+	/* By hide= only, for tests and benchmarks of what a lesser machine or engine would do: */
+	bool no_htinst;   /* do as if traps left htinst 0 */
+	bool no_light;    /* every exit takes the engine's plain path */
 	u64 vlenb;        /* bytes of a vector register, 0 without v */
 	unsigned asids;   /* a power of two; 1: no address-space identifiers */
 	u64 timebase;     /* host_timebase() */

@@ -100,17 +100,22 @@ void *heap_alloc(struct heap *h, u64 size)
 	return pages ? h->take(h->owner, pages) : NULL;
 }
 
-/* The last page of a class stays for the next object, or a lone one that comes and goes would
- * cost a page each time. */
-static bool slab_is_spare(struct heap *h, struct slab *s, unsigned c)
+/* Which empty page of a class, of which @s was just given an object back, is to go. One stays
+ * while no other page has room, or a lone object that comes and goes would cost a page each time. */
+static struct slab *slab_surplus(struct heap *h, struct slab *s, unsigned c)
 {
-	return !s->used && h->partial[c].next != h->partial[c].prev;
+	struct slab *first = container_of(h->partial[c].next, struct slab, link);
+
+	if (h->partial[c].next == h->partial[c].prev)
+		return NULL;
+	if (!s->used)
+		return s;
+	return first->used ? NULL : first;
 }
 
 static void object_free(struct heap *h, void *p, unsigned c)
 {
-	struct slab *s = (struct slab *)(align_down((u64)(uintptr_t)p, HEAP_PAGE));
-	bool spare;
+	struct slab *s = (struct slab *)(align_down((u64)(uintptr_t)p, HEAP_PAGE)), *surplus;
 
 	memset(p, 0, class_size[c]);
 	lock_take(&h->lock);
@@ -118,14 +123,14 @@ static void object_free(struct heap *h, void *p, unsigned c)
 	s->free = p;
 	if (s->used-- == s->room)
 		list_push_back(&h->partial[c], &s->link);
-	spare = slab_is_spare(h, s, c);
-	if (spare)
-		list_remove(&s->link);
+	surplus = slab_surplus(h, s, c);
+	if (surplus)
+		list_remove(&surplus->link);
 	lock_drop(&h->lock);
-	if (!spare)
+	if (!surplus)
 		return;
-	memset(s, 0, HEAP_PAGE);
-	h->give(h->owner, s, HEAP_PAGE);
+	memset(surplus, 0, HEAP_PAGE);
+	h->give(h->owner, surplus, HEAP_PAGE);
 }
 
 void heap_free(struct heap *h, void *p, u64 size)
