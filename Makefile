@@ -128,6 +128,10 @@ $(BUILD)/bare/symtab.S: $(BUILD)/bare/pass1.elf tools/symtab
 $(BUILD)/bare/%.o: $(BUILD)/bare/%.S
 	$(Q)$(CROSS)gcc $(RISCV) -c -o $@ $<
 
+# On the path of each device access and each hot SBI call: a backtrace passes over these files.
+HOT := engine/hext/light vm/bus dev/uart8250 dev/plic
+$(HOT:%=$(BUILD)/bare/src/%.o): BARE += -fomit-frame-pointer
+
 $(BUILD)/bare/%.o: %.c Makefile $(DTC)/libfdt/libfdt.h
 	$(call say,CC)
 	@mkdir -p $(@D)

@@ -16,9 +16,6 @@ s64 sbi_srst(struct vcpu *vcpu, struct vmexit *exit);
 s64 sbi_dbcn(struct vcpu *vcpu, struct vmexit *exit);
 s64 sbi_legacy(struct vcpu *vcpu, struct vmexit *exit);
 
-/* What the probe function answers: the extensions that sbi_handle() knows. */
-bool sbi_available(u64 ext);
-
 /* The VM's console; without one, bytes out go nowhere and none (-1) come in. */
 void sbi_console_put(struct vm *vm, u8 byte);
 int sbi_console_get(struct vm *vm);

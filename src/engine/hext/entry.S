@@ -104,9 +104,8 @@ hext_vector:
 	csrr a1, scause
 	ld sp, FRAME_HOST_SP(a0)
 	ld tp, FRAME_HOST_TP(a0)
-	/* Interrupts and rare exceptions go to run() at once. */
-	li t0, 1 << CAUSE_ECALL_VS | 1 << CAUSE_LOAD_GUEST_PAGE_FAULT | 1 << CAUSE_STORE_GUEST_PAGE_FAULT
-	bltz a1, .Lreturn
+	/* A bit per cause; those of interrupts are never set. */
+	ld t0, FRAME_LIGHT(a0)
 	srl t0, t0, a1
 	andi t0, t0, 1
 	beqz t0, .Lreturn

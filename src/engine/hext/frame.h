@@ -12,6 +12,7 @@
 #define FRAME_HOST_SP (35 * 8)
 #define FRAME_HOST_TP (36 * 8)
 #define FRAME_SCAUSE (37 * 8)
+#define FRAME_LIGHT (38 * 8)
 
 #ifndef __ASSEMBLER__
 #include "lib/types.h"
@@ -24,6 +25,7 @@ struct hext_frame {
 	u64 host_sp;
 	u64 host_tp;
 	u64 scause; /* of the last exit */
+	u64 light;  /* the exceptions that hext_light() gets to see, a bit each */
 };
 
 /* Enters the guest; returns at its next trap that hext_light() does not serve. */

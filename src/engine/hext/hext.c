@@ -14,6 +14,7 @@ _Static_assert(offsetof(struct hext_frame, sstatus) == FRAME_SSTATUS, "entry.S")
 _Static_assert(offsetof(struct hext_frame, hstatus) == FRAME_HSTATUS, "entry.S");
 _Static_assert(offsetof(struct hext_frame, host_sp) == FRAME_HOST_SP, "entry.S");
 _Static_assert(offsetof(struct hext_frame, host_tp) == FRAME_HOST_TP, "entry.S");
+_Static_assert(offsetof(struct hext_frame, light) == FRAME_LIGHT, "entry.S");
 _Static_assert(offsetof(struct hext_frame, scause) == FRAME_SCAUSE, "entry.S");
 
 struct hext_machine hext_machine;

@@ -7,8 +7,12 @@
 #include "engine/hext/hext.h"
 #include "riscv/csr.h"
 #include "riscv/csr_access.h"
+#include "riscv/pte.h"
 #include "riscv/sbi.h"
 #include "vm/sbi.h"
+
+/* Apart, so that a function which calls nothing saves nothing. */
+#define apart __attribute__((noinline))
 
 enum { A0 = 10, A1, A2, A3, A4, A5, A6, A7 };
 
@@ -43,29 +47,37 @@ static inline bool only_self(const struct hext_vcpu *h, u64 mask, u64 base)
 	return base <= id && mask == BIT(id - base);
 }
 
-static u64 light_base(struct hext_vcpu *h)
+/* Probing is for boot time, and would need a call from here. */
+static inline u64 light_base(struct hext_vcpu *h)
 {
 	u64 value = 0;
-	s64 error = sbi_base_answer(h->frame.x[A6], h->frame.x[A0], &value);
+	s64 error;
 
+	if (h->frame.x[A6] == SBI_BASE_PROBE_EXTENSION)
+		return CAUSE_ECALL_VS;
+	error = sbi_base_answer(h->frame.x[A6], 0, &value);
 	return light_answer(h, error, value);
 }
 
-static u64 light_time(struct hext_vcpu *h)
+static apart u64 light_time_by_alarm(struct hext_vcpu *h)
+{
+	hext_set_timer(h->vcpu, h->frame.x[A0]);
+	hext_sync_irqs(h);
+	return light_answer(h, SBI_SUCCESS, 0);
+}
+
+static inline u64 light_time(struct hext_vcpu *h)
 {
 	if (h->frame.x[A6] != SBI_TIME_SET_TIMER)
 		return CAUSE_ECALL_VS;
-	if (hext_machine.sstc) {
-		csr_write(CSR_VSTIMECMP, h->frame.x[A0]);
-	} else {
-		hext_set_timer(h->vcpu, h->frame.x[A0]);
-		hext_sync_irqs(h);
-	}
+	if (!hext_machine.sstc)
+		return light_time_by_alarm(h);
+	csr_write(CSR_VSTIMECMP, h->frame.x[A0]);
 	return light_answer(h, SBI_SUCCESS, 0);
 }
 
 /* An IPI to itself is a bit in hvip; others are interrupted by the plain path. */
-static u64 light_ipi(struct hext_vcpu *h)
+static inline u64 light_ipi(struct hext_vcpu *h)
 {
 	if (h->frame.x[A6] != SBI_IPI_SEND || !only_self(h, h->frame.x[A0], h->frame.x[A1]))
 		return CAUSE_ECALL_VS;
@@ -74,7 +86,7 @@ static u64 light_ipi(struct hext_vcpu *h)
 }
 
 /* Likewise: only the plain path may wait for other vCPUs. */
-static u64 light_fence(struct hext_vcpu *h)
+static apart u64 light_fence(struct hext_vcpu *h)
 {
 	const u64 *x = h->frame.x;
 	struct fence fence;
@@ -107,34 +119,67 @@ static inline u64 light_sbi(struct hext_vcpu *h)
 /* The frame has the caller-saved registers only, and x0: ra, t0-t2, a0-a7, t3-t6. */
 #define LIGHT_REGS (BIT(0) | BIT(1) | MASK(7, 5) | MASK(17, 10) | MASK(31, 28))
 
-static inline bool light_register(const struct insn_access *a)
+static inline u64 light_access(struct hext_vcpu *h, u64 scause, u64 gpa, const struct insn_access *a)
 {
-	return !a->fp && LIGHT_REGS >> a->reg & 1;
-}
-
-static inline u64 light_mmio(struct hext_vcpu *h, u64 scause)
-{
-	u64 htinst = csr_read(CSR_HTINST);
-	u64 gpa = csr_read(CSR_HTVAL) << HTVAL_SHIFT | (csr_read(CSR_STVAL) & 3);
-	struct insn_access a;
 	u64 value;
 
-	if (!insn_decode_htinst(htinst, &a) || a.offset || !light_register(&a))
+	if (!(LIGHT_REGS >> a->reg & 1))
 		return scause;
-	value = h->frame.x[a.reg];
-	if (!bus_access(&h->vcpu->vm->bus, gpa, a.size, a.store, &value))
+	value = h->frame.x[a->reg];
+	if (!bus_access(&h->vcpu->vm->bus, gpa, a->size, a->store, &value))
 		return scause;
-	if (!a.store && a.reg)
-		h->frame.x[a.reg] = insn_load_result(&a, value);
-	light_skip(a.length);
+	if (!a->store && a->reg)
+		h->frame.x[a->reg] = insn_load_result(a, value);
+	light_skip(a->length);
 	return light_done(h, EXIT_MMIO);
+}
+
+/* A trap of HLVX has overwritten what the guest's left. Its privilege is in hstatus.SPVP, which
+ * only traps from the guest change; sstatus.SPIE and SIE are 0 while it runs. */
+static void light_restore_trap(u64 scause, u64 pc, u64 stval, u64 htval)
+{
+	csr_write(CSR_SCAUSE, scause);
+	csr_write(CSR_SEPC, pc);
+	csr_write(CSR_STVAL, stval);
+	csr_write(CSR_HTVAL, htval);
+	csr_write(CSR_HTINST, 0);
+	csr_set(CSR_HSTATUS, HSTATUS_SPV | HSTATUS_GVA);
+	if (!(csr_read(CSR_HSTATUS) & HSTATUS_SPVP))
+		csr_clear(CSR_SSTATUS, SSTATUS_SPP);
+}
+
+/* Where htinst is 0. What begins a page may be the rest of an access that began in the one
+ * before: to tell, all registers are needed. */
+static apart u64 light_fetched_access(struct hext_vcpu *h, u64 scause, u64 stval, u64 htval)
+{
+	u64 pc = csr_read(CSR_SEPC);
+	struct insn_access a;
+	u32 insn;
+
+	if (!hext_fetch(pc, &insn)) {
+		light_restore_trap(scause, pc, stval, htval);
+		return scause;
+	}
+	if (!insn_decode_access(insn, &a) || a.fp || (a.size > 1 && !(stval % PTE_PAGE_SIZE)))
+		return scause;
+	return light_access(h, scause, htval << HTVAL_SHIFT | (stval & 3), &a);
+}
+
+static apart u64 light_mmio(struct hext_vcpu *h, u64 scause)
+{
+	u64 htinst = csr_read(CSR_HTINST), htval = csr_read(CSR_HTVAL), stval = csr_read(CSR_STVAL);
+	struct insn_access a;
+
+	if (!htinst || hext_machine.no_htinst)
+		return light_fetched_access(h, scause, stval, htval);
+	if (!insn_decode_htinst_integer(htinst, &a))
+		return scause;
+	return light_access(h, scause, htval << HTVAL_SHIFT | (stval & 3), &a);
 }
 
 u64 hext_light(struct hext_frame *frame, u64 scause)
 {
 	struct hext_vcpu *h = (struct hext_vcpu *)frame;
 
-	if (hext_machine.no_light)
-		return scause;
 	return scause == CAUSE_ECALL_VS ? light_sbi(h) : light_mmio(h, scause);
 }

@@ -71,7 +71,7 @@ bool hext_probe(void)
 	m->stateen = cpu_features.stateen;
 	m->vlenb = cpu_features.vlenb;
 	m->no_htinst = cpu_features.no_htinst;
-	m->no_light = cpu_features.no_light || m->no_htinst;
+	m->no_light = cpu_features.no_light;
 	m->henvcfg_mask = m->henvcfg ? probe_henvcfg() : 0;
 	if (!(m->henvcfg_mask & HENVCFG_STCE))
 		m->sstc = false;

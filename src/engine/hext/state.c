@@ -29,6 +29,8 @@ static u64 hext_serial;
 	 BIT(CAUSE_LOAD_MISALIGNED) | BIT(CAUSE_LOAD_ACCESS) | BIT(CAUSE_STORE_MISALIGNED) |      \
 	 BIT(CAUSE_STORE_ACCESS) | BIT(CAUSE_ECALL_U) | BIT(CAUSE_INSN_PAGE_FAULT) |              \
 	 BIT(CAUSE_LOAD_PAGE_FAULT) | BIT(CAUSE_STORE_PAGE_FAULT) | BIT(CAUSE_SOFTWARE_CHECK))
+#define LIGHT_CAUSES                                                                              \
+	(BIT(CAUSE_ECALL_VS) | BIT(CAUSE_LOAD_GUEST_PAGE_FAULT) | BIT(CAUSE_STORE_GUEST_PAGE_FAULT))
 #define HIDELEG (BIT(IRQ_VS_SOFT) | BIT(IRQ_VS_TIMER) | BIT(IRQ_VS_EXT))
 
 /* What does not depend on the vCPU; every control register is set on purpose. */
@@ -222,6 +224,8 @@ void hext_reset(struct vcpu *v, u64 pc, u64 a0, u64 a1)
 	h->frame = (struct hext_frame){ .pc = pc };
 	h->frame.x[10] = a0;
 	h->frame.x[11] = a1;
+	if (!hext_machine.no_light)
+		h->frame.light = LIGHT_CAUSES;
 	h->frame.sstatus = SSTATUS_SPP | SSTATUS_UXL_64;
 	h->frame.hstatus = HSTATUS_SPV | HSTATUS_VSXL_64 | (v->vm->config.dedicated ? 0 : HSTATUS_VTW);
 	h->vsstatus = SSTATUS_UXL_64;

@@ -26,47 +26,57 @@ void hext_inject(struct hext_vcpu *h, u64 cause, u64 tval)
 	h->frame.sstatus |= SSTATUS_SPP;
 }
 
-/* Traps of this one load end behind it. They overwrite scause, stval, htval and htinst: whoever
- * needs those reads them before. */
-static bool fetch_parcel(u64 pc, u32 *parcel)
-{
-	u64 ok, value;
+/*
+ * HLVX reads as the guest would fetch: with its privilege (hstatus.SPVP) and its tables. A trap of
+ * this one load ends behind it, and has overwritten the CSRs of the guest's trap, sepc included:
+ * whoever needs those reads them before.
+ */
+#define fetch(width, pc, value)                                                                   \
+	({                                                                                        \
+		u64 fetch_ok_, fetch_value_;                                                      \
+		__asm__ volatile("la %0, 1f\n\t"                                                  \
+				 "sd %0, " CSR_TEXT(PERCPU_FIXUP) "(tp)\n\t"                      \
+				 ".option push\n\t"                                               \
+				 ".option arch, +h\n\t"                                           \
+				 "hlvx." width " %1, (%2)\n\t"                                    \
+				 ".option pop\n"                                                  \
+				 "1:\tld %0, " CSR_TEXT(PERCPU_FIXUP) "(tp)\n\t"                  \
+				 "sd zero, " CSR_TEXT(PERCPU_FIXUP) "(tp)"                        \
+				 : "=&r"(fetch_ok_), "=&r"(fetch_value_)                          \
+				 : "r"(pc)                                                        \
+				 : "memory");                                                     \
+		*(value) = (u32)fetch_value_;                                                     \
+		fetch_ok_;                                                                        \
+	})
 
-	__asm__ volatile("la %0, 1f\n\t"
-			 "sd %0, " CSR_TEXT(PERCPU_FIXUP) "(tp)\n\t"
-			 ".option push\n\t"
-			 ".option arch, +h\n\t"
-			 "hlvx.hu %1, (%2)\n\t"
-			 ".option pop\n"
-			 "1:\tld %0, " CSR_TEXT(PERCPU_FIXUP) "(tp)\n\t"
-			 "sd zero, " CSR_TEXT(PERCPU_FIXUP) "(tp)"
-			 : "=&r"(ok), "=&r"(value)
-			 : "r"(pc)
-			 : "memory");
-	*parcel = (u32)value;
-	return ok;
-}
-
-/* HLVX reads as the guest would fetch: with its privilege (hstatus.SPVP) and its tables. */
-bool hext_fetch(const struct hext_vcpu *h unused, u64 pc, u32 *insn)
+/* A 4-byte instruction may cross into a page that is not there; only an aligned one is read at
+ * once. */
+static bool fetch_in_parcels(u64 pc, u32 *insn)
 {
 	u32 high;
 
-	if (!fetch_parcel(pc, insn))
+	if (!fetch("hu", pc, insn))
 		return false;
 	if (insn_length((u16)*insn) == 2)
 		return true;
-	if (!fetch_parcel(pc + 2, &high))
+	if (!fetch("hu", pc + 2, &high))
 		return false;
 	*insn |= high << 16;
 	return true;
+}
+
+bool hext_fetch(u64 pc, u32 *insn)
+{
+	if (pc & 2)
+		return fetch_in_parcels(pc, insn);
+	return fetch("wu", pc, insn);
 }
 
 /* The trapped instruction: stval has it, or 0 where the hart does not say. */
 static bool trapped_insn(struct hext_vcpu *h, u32 *insn)
 {
 	*insn = (u32)csr_read(CSR_STVAL);
-	return *insn || hext_fetch(h, h->frame.pc, insn);
+	return *insn || hext_fetch(h->frame.pc, insn);
 }
 
 /*
@@ -79,9 +89,9 @@ static void correct_wfi_pc(struct hext_vcpu *h)
 
 	if ((h->frame.pc & 0xfff) < 0xffc)
 		return;
-	if (hext_fetch(h, h->frame.pc, &insn) && insn_is_wfi(insn))
+	if (hext_fetch(h->frame.pc, &insn) && insn_is_wfi(insn))
 		return;
-	if (hext_fetch(h, h->frame.pc - 0x1000, &insn) && insn_is_wfi(insn))
+	if (hext_fetch(h->frame.pc - 0x1000, &insn) && insn_is_wfi(insn))
 		h->frame.pc -= 0x1000;
 }
 
