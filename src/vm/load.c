@@ -4,11 +4,12 @@
  */
 #include "vm/load.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "vm/elf.h"
 
 #define COPY_CHUNK (64 * KIB)
 /* Where firmware puts a raw image on QEMU's `virt`: U-Boot is linked for it. */
@@ -78,41 +79,41 @@ static int load_image(struct vm *vm, struct load_layout *l, const u8 *file, u64 
 }
 
 static int load_segment(struct vm *vm, struct load_layout *l, const u8 *file, u64 size,
-			const Elf64_Phdr *p)
+			const struct elf_program *p)
 {
-	if (!range_within(p->p_offset, p->p_filesz, 0, size) || p->p_filesz > p->p_memsz)
+	if (!range_within(p->offset, p->filesz, 0, size) || p->filesz > p->memsz)
 		return load_fail(vm, "kernel: a segment lies outside the ELF file");
-	if (!range_within(p->p_paddr, p->p_memsz, l->ram_base, l->ram_size))
-		return load_fail(vm, "kernel: a segment at %#lx of %lu KiB is not within RAM", p->p_paddr,
-				 p->p_memsz / KIB);
-	l->kernel_end = max_u64(l->kernel_end, p->p_paddr + p->p_memsz);
-	return load_bytes(vm, p->p_paddr, file + p->p_offset, p->p_filesz);
+	if (!range_within(p->paddr, p->memsz, l->ram_base, l->ram_size))
+		return load_fail(vm, "kernel: a segment at %#lx of %lu KiB is not within RAM", p->paddr,
+				 p->memsz / KIB);
+	l->kernel_end = max_u64(l->kernel_end, p->paddr + p->memsz);
+	return load_bytes(vm, p->paddr, file + p->offset, p->filesz);
 }
 
 /* Where e_entry lies in physical addresses: it is a virtual one. */
-static u64 elf_entry(const Elf64_Ehdr *e, const Elf64_Phdr *p)
+static u64 elf_entry(const struct elf_header *e, const struct elf_program *p)
 {
-	if (e->e_entry - p->p_vaddr < p->p_memsz)
-		return p->p_paddr + (e->e_entry - p->p_vaddr);
+	if (e->entry - p->vaddr < p->memsz)
+		return p->paddr + (e->entry - p->vaddr);
 	return 0;
 }
 
 static int load_elf(struct vm *vm, struct load_layout *l, const u8 *file, u64 size)
 {
-	Elf64_Ehdr e;
-	Elf64_Phdr p;
+	struct elf_header e;
+	struct elf_program p;
 
 	memcpy(&e, file, sizeof(e));
-	if (e.e_phnum > ELF_SEGMENTS_MAX || e.e_phentsize != sizeof(p) ||
-	    !range_within(e.e_phoff, (u64)e.e_phnum * sizeof(p), 0, size))
+	if (e.phnum > ELF_SEGMENTS_MAX || e.phentsize != sizeof(p) ||
+	    !range_within(e.phoff, (u64)e.phnum * sizeof(p), 0, size))
 		return load_fail(vm, "kernel: the ELF program headers are not within the file, or over %u",
 				 ELF_SEGMENTS_MAX);
 	l->entry = 0;
-	for (unsigned i = 0; i < e.e_phnum; i++) {
+	for (unsigned i = 0; i < e.phnum; i++) {
 		int err;
 
-		memcpy(&p, file + e.e_phoff + i * sizeof(p), sizeof(p));
-		if (p.p_type != PT_LOAD || !p.p_memsz)
+		memcpy(&p, file + e.phoff + i * sizeof(p), sizeof(p));
+		if (p.type != ELF_PT_LOAD || !p.memsz)
 			continue;
 		err = load_segment(vm, l, file, size, &p);
 		if (err)
@@ -121,7 +122,7 @@ static int load_elf(struct vm *vm, struct load_layout *l, const u8 *file, u64 si
 			l->entry = elf_entry(&e, &p);
 	}
 	if (!l->entry)
-		return load_fail(vm, "kernel: the ELF entry %#lx lies in no segment", e.e_entry);
+		return load_fail(vm, "kernel: the ELF entry %#lx lies in no segment", e.entry);
 	return 0;
 }
 

@@ -159,7 +159,7 @@ static bool is_due(struct host_task *t)
 /* Gives every task that is due one turn; true if one was. Only in the main task. */
 static bool run_round(void)
 {
-	struct list round;
+	static struct list round;
 	bool ran = false;
 
 	/* A task may end, or be reaped by another: the round's end is marked, and each task goes

@@ -29,7 +29,8 @@ static struct operands operands;
 static enum options_result parse(const char *line)
 {
 	static char text[256];
-	char *argv[16], *save = NULL;
+	static char *argv[16]; /* operands point into it */
+	char *save = NULL;
 	int argc = 0;
 
 	batch = false;
