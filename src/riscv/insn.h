@@ -125,7 +125,12 @@ static inline unsigned insn_length(u16 parcel)
 	return (parcel & 0x1c) != 0x1c ? 4 : 0;
 }
 
+/* Of a load or store of full length: lb, lbu or sb, which cannot be misaligned. */
+static inline bool insn_is_byte_access(u32 insn) { return (insn & 0x3003) == 0x3; }
+
 static inline bool insn_is_wfi(u32 insn) { return insn == 0x10500073; }
+
+#define INSN_RS1 0xf8000u /* its place in an instruction of full length */
 
 static inline unsigned insn_rd(u32 insn) { return insn >> 7 & 31; }
 static inline unsigned insn_rs1(u32 insn) { return insn >> 15 & 31; }

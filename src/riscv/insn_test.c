@@ -409,6 +409,25 @@ static void extends_what_was_loaded(void **state unused)
 	assert_true(insn_load_result(&fld, 1) == 1);
 }
 
+/* The short decoder accepts exactly the integer accesses of the full one without an offset. */
+static void the_short_htinst_decoder_agrees(void **state unused)
+{
+	for (u64 insn = 0; insn < 1ul << 32; insn += 4096 / 64) {
+		u64 htinst = (insn & ~0x7ful) | ((insn >> 6) % 4 ? 0x03 : 0x23) | (insn & 0x40);
+		struct insn_access full, brief;
+		bool is_integer = insn_decode_htinst(htinst, &full) && !full.fp && !full.offset;
+
+		assert_int_equal(insn_decode_htinst_integer(htinst, &brief), is_integer);
+		if (!is_integer)
+			continue;
+		assert_int_equal(brief.size, full.size);
+		assert_int_equal(brief.store, full.store);
+		assert_int_equal(brief.reg, full.reg);
+		assert_int_equal(brief.length, full.length);
+		assert_true(full.store || brief.sign_extend == full.sign_extend || full.size == 8);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +442,7 @@ int main(void)
 		cmocka_unit_test(decodes_csr_instructions),
 		cmocka_unit_test(knows_system_instructions),
 		cmocka_unit_test(extends_what_was_loaded),
+		cmocka_unit_test(the_short_htinst_decoder_agrees),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

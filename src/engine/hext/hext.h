@@ -124,9 +124,9 @@ void hext_take_fences(struct hext_vcpu *h);
 /* trap.c: what the guest's exits mean. False: go on in the guest. */
 bool hext_trap(struct hext_vcpu *h);
 void hext_inject(struct hext_vcpu *h, u64 cause, u64 tval);
-/* The guest's instruction; of a compressed one the high half is anything. False where the guest
- * could not fetch it: the CSRs of its trap are gone then. */
-bool hext_fetch(u64 pc, u32 *insn);
+/* The guest's instruction; of a compressed one the high half is anything. 0 where the guest could
+ * not fetch it, or for the illegal instruction that is 0: the CSRs of its trap may be gone then. */
+u32 hext_fetch(u64 pc);
 
 /* mmio.c */
 bool hext_guest_page_fault(struct hext_vcpu *h);

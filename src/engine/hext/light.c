@@ -148,33 +148,55 @@ static void light_restore_trap(u64 scause, u64 pc, u64 stval, u64 htval)
 		csr_clear(CSR_SSTATUS, SSTATUS_SPP);
 }
 
-/* Where htinst is 0. What begins a page may be the rest of an access that began in the one
- * before: to tell, all registers are needed. */
-static apart u64 light_fetched_access(struct hext_vcpu *h, u64 scause, u64 stval, u64 htval)
+static apart u64 light_compressed_access(struct hext_vcpu *h, u64 scause, u64 gpa, u32 insn)
 {
-	u64 pc = csr_read(CSR_SEPC);
 	struct insn_access a;
-	u32 insn;
 
-	if (!hext_fetch(pc, &insn)) {
-		light_restore_trap(scause, pc, stval, htval);
+	if (!insn_decode_access(insn, &a) || a.fp)
 		return scause;
-	}
-	if (!insn_decode_access(insn, &a) || a.fp || (a.size > 1 && !(stval % PTE_PAGE_SIZE)))
-		return scause;
-	return light_access(h, scause, htval << HTVAL_SHIFT | (stval & 3), &a);
+	return light_access(h, scause, gpa, &a);
 }
 
-static apart u64 light_mmio(struct hext_vcpu *h, u64 scause)
+/*
+ * Where htinst is 0. What begins a page may be the rest of an access that began in the one before:
+ * to tell, all registers are needed. But for its immediate, which does not matter, a plain
+ * instruction of full length is what htinst would hold.
+ */
+static apart u64 light_fetched_access(struct hext_vcpu *h, u64 scause)
 {
-	u64 htinst = csr_read(CSR_HTINST), htval = csr_read(CSR_HTVAL), stval = csr_read(CSR_STVAL);
+	u64 pc = csr_read(CSR_SEPC), htval = csr_read(CSR_HTVAL), stval = csr_read(CSR_STVAL);
+	u64 gpa = htval << HTVAL_SHIFT | (stval & 3);
+	u32 insn = hext_fetch(pc);
 	struct insn_access a;
 
-	if (!htinst || hext_machine.no_htinst)
-		return light_fetched_access(h, scause, stval, htval);
+	if (!insn)
+		light_restore_trap(scause, pc, stval, htval);
+	else if (!(stval % PTE_PAGE_SIZE) && !insn_is_byte_access(insn))
+		return scause;
+	else if (insn_length((u16)insn) == 2)
+		return light_compressed_access(h, scause, gpa, insn);
+	else if (insn_decode_htinst_integer(insn & ~INSN_RS1, &a))
+		return light_access(h, scause, gpa, &a);
+	return scause;
+}
+
+static apart u64 light_known_access(struct hext_vcpu *h, u64 scause, u64 htinst)
+{
+	u64 gpa = csr_read(CSR_HTVAL) << HTVAL_SHIFT | (csr_read(CSR_STVAL) & 3);
+	struct insn_access a;
+
 	if (!insn_decode_htinst_integer(htinst, &a))
 		return scause;
-	return light_access(h, scause, htval << HTVAL_SHIFT | (stval & 3), &a);
+	return light_access(h, scause, gpa, &a);
+}
+
+static inline u64 light_mmio(struct hext_vcpu *h, u64 scause)
+{
+	u64 htinst = csr_read(CSR_HTINST);
+
+	if (!htinst || hext_machine.no_htinst)
+		return light_fetched_access(h, scause);
+	return light_known_access(h, scause, htinst);
 }
 
 u64 hext_light(struct hext_frame *frame, u64 scause)

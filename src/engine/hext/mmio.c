@@ -32,7 +32,8 @@ static bool decode(struct hext_vcpu *h, u64 stval, struct insn_access *a)
 
 	if (htinst)
 		return insn_decode_htinst(htinst, a) && !a->offset;
-	return hext_fetch(h->frame.pc, &insn) && insn_decode_access(insn, a) &&
+	insn = hext_fetch(h->frame.pc);
+	return insn && insn_decode_access(insn, a) &&
 	       starts_at_fault(h, insn, stval);
 }
 

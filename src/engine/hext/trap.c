@@ -28,55 +28,50 @@ void hext_inject(struct hext_vcpu *h, u64 cause, u64 tval)
 
 /*
  * HLVX reads as the guest would fetch: with its privilege (hstatus.SPVP) and its tables. A trap of
- * this one load ends behind it, and has overwritten the CSRs of the guest's trap, sepc included:
- * whoever needs those reads them before.
+ * this one load ends behind it, with @missing read. It has overwritten the CSRs of the guest's trap, sepc
+ * included: whoever needs those reads them before.
  */
-#define fetch(width, pc, value)                                                                   \
+#define fetch(width, pc, missing)                                                                 \
 	({                                                                                        \
-		u64 fetch_ok_, fetch_value_;                                                      \
+		u64 fetch_tmp_, fetch_value_;                                                     \
 		__asm__ volatile("la %0, 1f\n\t"                                                  \
 				 "sd %0, " CSR_TEXT(PERCPU_FIXUP) "(tp)\n\t"                      \
+				 "li %1, " #missing "\n\t"                                         \
 				 ".option push\n\t"                                               \
 				 ".option arch, +h\n\t"                                           \
 				 "hlvx." width " %1, (%2)\n\t"                                    \
 				 ".option pop\n"                                                  \
-				 "1:\tld %0, " CSR_TEXT(PERCPU_FIXUP) "(tp)\n\t"                  \
-				 "sd zero, " CSR_TEXT(PERCPU_FIXUP) "(tp)"                        \
-				 : "=&r"(fetch_ok_), "=&r"(fetch_value_)                          \
+				 "1:\tsd zero, " CSR_TEXT(PERCPU_FIXUP) "(tp)"                    \
+				 : "=&r"(fetch_tmp_), "=&r"(fetch_value_)                         \
 				 : "r"(pc)                                                        \
 				 : "memory");                                                     \
-		*(value) = (u32)fetch_value_;                                                     \
-		fetch_ok_;                                                                        \
+		(u32)fetch_value_;                                                                \
 	})
 
 /* A 4-byte instruction may cross into a page that is not there; only an aligned one is read at
  * once. */
-static bool fetch_in_parcels(u64 pc, u32 *insn)
+static u32 fetch_in_parcels(u64 pc)
 {
-	u32 high;
+	u32 low = fetch("hu", pc, 0), high;
 
-	if (!fetch("hu", pc, insn))
-		return false;
-	if (insn_length((u16)*insn) == 2)
-		return true;
-	if (!fetch("hu", pc + 2, &high))
-		return false;
-	*insn |= high << 16;
-	return true;
+	if (!low || insn_length((u16)low) == 2)
+		return low;
+	high = fetch("hu", pc + 2, -1);
+	return high == ~0u ? 0 : high << 16 | low;
 }
 
-bool hext_fetch(u64 pc, u32 *insn)
+u32 hext_fetch(u64 pc)
 {
-	if (pc & 2)
-		return fetch_in_parcels(pc, insn);
-	return fetch("wu", pc, insn);
+	return pc & 2 ? fetch_in_parcels(pc) : fetch("wu", pc, 0);
 }
 
 /* The trapped instruction: stval has it, or 0 where the hart does not say. */
 static bool trapped_insn(struct hext_vcpu *h, u32 *insn)
 {
 	*insn = (u32)csr_read(CSR_STVAL);
-	return *insn || hext_fetch(h->frame.pc, insn);
+	if (!*insn)
+		*insn = hext_fetch(h->frame.pc);
+	return *insn;
 }
 
 /*
@@ -85,13 +80,8 @@ static bool trapped_insn(struct hext_vcpu *h, u32 *insn)
  */
 static void correct_wfi_pc(struct hext_vcpu *h)
 {
-	u32 insn;
-
-	if ((h->frame.pc & 0xfff) < 0xffc)
-		return;
-	if (hext_fetch(h->frame.pc, &insn) && insn_is_wfi(insn))
-		return;
-	if (hext_fetch(h->frame.pc - 0x1000, &insn) && insn_is_wfi(insn))
+	if ((h->frame.pc & 0xfff) >= 0xffc && !insn_is_wfi(hext_fetch(h->frame.pc)) &&
+	    insn_is_wfi(hext_fetch(h->frame.pc - 0x1000)))
 		h->frame.pc -= 0x1000;
 }
 
