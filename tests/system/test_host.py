@@ -1,0 +1,210 @@
+"""The hosts that Bulkhead boots on: CPU models, numbers of harts, firmware, features that are
+hidden, load addresses, device trees with holes. Pairs of them, not all combinations: what is
+tested is the boot and that guests of every kind work, which takes a second or two each."""
+
+import struct
+import subprocess
+
+import pytest
+import systemlib
+from systemlib import IMAGE, batch, firmware, pack, program, qemu_run, system
+
+
+def three(directory):
+	"""One system with guests that try most of what a host gives them."""
+	return system(directory, program("hello"), program("sbi"), program("smp"))
+
+
+def three_passed(run):
+	run.succeeded()
+	for name in ("hello", "sbi", "smp"):
+		run.printed(name)
+
+
+def host_line(run, harts):
+	run.has(rf"^host: {harts} harts?, rv64ima")
+
+
+# --- CPU models and harts ---------------------------------------------------------------------
+
+@pytest.mark.parametrize("cpu, harts", [
+	("rv64", 2), ("rv64", 4), ("rv64,sstc=off", 2), ("rv64,v=true", 4), ("rva23s64", 4),
+	("max", 2), ("rv64", 32), ("max", 32),
+])
+def test_cpu(cpu, harts, tmp_path):
+	run = batch(three(tmp_path), "--cpu", cpu, "--harts", harts)
+	three_passed(run)
+	host_line(run, harts)
+
+
+@pytest.mark.parametrize("cpu", ["rv64", "rv64,sstc=off", "rv64,v=true", "rva23s64", "max"])
+def test_one_hart(cpu, tmp_path):
+	"""Without the smp guest, whose harts wait for each other: that takes turns and time."""
+	run = batch(system(tmp_path, program("hello"), program("sbi")), "--cpu", cpu, "--harts", 1)
+	run.succeeded()
+	run.printed("hello")
+	run.printed("sbi")
+	host_line(run, 1)
+
+
+def test_four_vcpus_on_one_hart(tmp_path):
+	run = batch(system(tmp_path, program("smp")), "--harts", 1)
+	run.succeeded()
+	run.printed("smp")
+
+
+# --- firmware -----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("version, cpu, harts", [
+	("1.5", "rv64", 4), ("1.5", "rv64,sstc=off", 2), ("1.6", "max", 4),
+	("1.6", "rv64,sstc=off", 2), ("newest", "rv64", 32), ("newest", "rva23s64", 2),
+	("newest", "rv64,sstc=off", 4),
+])
+def test_firmware(version, cpu, harts, tmp_path):
+	run = batch(three(tmp_path), "--cpu", cpu, "--harts", harts, "--bios", firmware(version))
+	three_passed(run)
+	host_line(run, harts)
+	run.has(r"^OpenSBI v" + (version if version != "newest" else r"\d"))
+
+
+# --- what is hidden, what is missing -----------------------------------------------------------
+
+# As the boot log names them.
+ALL = {"sstc": "Sstc", "svinval": "Svinval", "henvcfg": "henvcfg", "stateen": "stateen",
+       "svpbmt": "Svpbmt", "svadu": "Svadu", "v": "V", "aia": "AIA"}
+
+
+@pytest.mark.parametrize("hidden", [
+	"sstc", "henvcfg", "svinval,svpbmt", "stateen,senvcfg", "v,aia", "svadu", "htinst", "light",
+	"henvcfg,sstc,svinval,svpbmt,stateen,senvcfg,svadu,v,aia,htinst,light",
+], ids=lambda hidden: "all" if hidden.count(",") > 5 else hidden)
+def test_hidden(hidden, tmp_path):
+	description = system(tmp_path, program("sbi"), program("timer"), program("smp"))
+	run = batch(description, "--cpu", "max", "--harts", 4, "--append", f"hide={hidden}")
+	run.succeeded()
+	for name in ("sbi", "timer", "smp"):
+		run.printed(name)
+	have = [line for line in run.output.split("\n") if line.startswith("host: H ")][0]
+	have = have[len("host: "):].split("; no ")[0].split()
+	for feature, shown in ALL.items():
+		assert (shown in have) == (feature not in hidden.split(",")), run.explain(shown)
+
+
+def test_unknown_hidden(tmp_path):
+	run = batch(system(tmp_path, program("hello")), "--append", "hide=nonsense,,sstc,")
+	run.succeeded()
+	run.has('nothing is called "nonsense"')
+
+
+@pytest.mark.parametrize("cpu, append", [("rv64,h=false", ""), ("max", "hide=h")])
+def test_no_h(cpu, append, tmp_path):
+	options = ["--append", append] if append else []
+	run = batch(system(tmp_path, program("hello")), "--cpu", cpu, "--harts", 2, *options)
+	run.failed("the system did not start")
+	run.has("^bulkhead: no engine fits this machine: its harts have no H extension$")
+
+
+def test_firmware_console(tmp_path):
+	"""The UART left to the firmware: output and input through its debug console."""
+	description = system(tmp_path, program("hello"))
+	run = batch(description, "--append", "console=sbi")
+	run.succeeded()
+	run.printed("hello")
+	with systemlib.start(description, "--append", "console=sbi") as machine:
+		machine.expect(r"\[hello\] hello from a guest")
+		machine.shell()
+		machine.ask("version", r"Bulkhead \d")
+
+
+@pytest.mark.parametrize("aia", ["aplic", "aplic-imsic"])
+def test_no_plic(aia, tmp_path):
+	"""An interrupt controller that is not used: slower input, but all works."""
+	run = batch(three(tmp_path), "--harts", 4, qemu=["-M", f"virt,aia={aia}"])
+	three_passed(run)
+
+
+# --- where the image lies ------------------------------------------------------------------------
+
+def jump_to(address, shift):
+	"""A program of three instructions at the firmware's next address: li, slli, jr t0."""
+	assert (address >> shift) << shift == address and address >> shift < 2048
+	return struct.pack("<III", 0x293 | address >> shift << 20, 0x29293 | shift << 20, 0x28067)
+
+
+@pytest.mark.parametrize("address, shift, memory", [
+	(0x84600000, 21, "512M"), (0x100400000, 22, "2304M"),
+], ids=["84600000", "above-4G"])
+def test_loaded_elsewhere(address, shift, memory, tmp_path):
+	(tmp_path / "jump").write_bytes(jump_to(address, shift))
+	run = qemu_run("-smp", 4, "-cpu", "rv64", "-m", memory, "-kernel", tmp_path / "jump",
+		       "-initrd", pack(three(tmp_path)), "-append", "bulkhead.batch", "-device",
+		       f"loader,file={IMAGE},addr={address:#x},force-raw=on")
+	three_passed(run)
+
+
+# --- device trees -----------------------------------------------------------------------------------
+
+def tree_edit(directory, description, harts, edit):
+	"""QEMU's own tree for this system, edited by fdtput: edit(path of it)."""
+	tree = directory / "host.dtb"
+	batch(description, "--harts", harts, qemu=["-machine", f"dumpdtb={tree}"])
+	edit(tree)
+	return ["-dtb", tree]
+
+
+def fdtput(tree, *args):
+	subprocess.run(["fdtput", *args[:-1], tree, *args[-1]], check=True)
+
+
+@pytest.mark.parametrize("disabled", [[1], [0, 2], [5], [0, 1, 2, 3, 4]],
+			 ids=lambda harts: "-".join(map(str, harts)))
+def test_disabled_harts(disabled, tmp_path):
+	"""Hart ids with holes, and a boot hart that is not 0."""
+	def disable(tree):
+		for hart in disabled:
+			fdtput(tree, "-t", "s", [f"/cpus/cpu@{hart}", "status", "disabled"])
+
+	left = 6 - len(disabled)
+	guests = [program("hello"), program("sbi")] + [program("smp")] * (left > 1)
+	description = system(tmp_path, *guests)
+	run = batch(description, "--harts", 6, qemu=tree_edit(tmp_path, description, 6, disable))
+	run.succeeded()
+	run.printed("sbi")
+	host_line(run, left)
+	run.has_not("does not start|does not answer")
+
+
+def test_old_isa_string(tmp_path):
+	"""A tree without riscv,isa-extensions, and the timebase in each hart's node."""
+	def age(tree):
+		for hart in range(4):
+			node = f"/cpus/cpu@{hart}"
+			fdtput(tree, "-d", [node, "riscv,isa-extensions"])
+			fdtput(tree, "-d", [node, "riscv,isa-base"])
+			fdtput(tree, "-t", "u", [node, "timebase-frequency", "10000000"])
+
+	description = three(tmp_path)
+	run = batch(description, "--harts", 4, qemu=tree_edit(tmp_path, description, 4, age))
+	three_passed(run)
+	run.has("^host: H Sstc")
+
+
+def test_reserved_memory(tmp_path):
+	"""What the tree reserves is nobody's: the free memory is less by it."""
+	def reserve(tree):
+		node = "/reserved-memory/held@8a000000"
+		subprocess.run(["fdtput", "-p", "-c", tree, node], check=True)
+		for name in ("#address-cells", "#size-cells"):
+			fdtput(tree, "-t", "u", ["/reserved-memory", name, "2"])
+		fdtput(tree, ["/reserved-memory", "ranges"])
+		fdtput(tree, "-t", "x", [node, "reg", "0", "8a000000", "0", "2000000"])
+
+	def free(run):
+		return int(systemlib.re.search(r"^host: (\d+) MiB free", run.output, re_multiline)[1])
+
+	re_multiline = systemlib.re.M
+	description = system(tmp_path, program("hello"))
+	qemu = tree_edit(tmp_path, description, 2, reserve)
+	run = batch(description, "--harts", 2, qemu=qemu)
+	run.succeeded()
+	assert free(batch(description, "--harts", 2)) - free(run) in (31, 32, 33), run.explain("")
