@@ -23,6 +23,11 @@
 #define csr_clear(csr, bits) \
 	__asm__ volatile("csrc " CSR_TEXT(csr) ", %0" ::"rK"((u64)(bits)) : "memory")
 
+static inline void sfence_vma_all(void)
+{
+	__asm__ volatile("sfence.vma" ::: "memory");
+}
+
 /* "Hypervisor Memory-Management Fence Instructions"; the VMID is that of hgatp. */
 static inline void hfence_vvma_all(void)
 {

@@ -67,8 +67,9 @@ static void guest_isa(struct isa *isa)
 
 	isa_add_class(isa, &m->isa, ISA_CLASS_USER);
 	isa_add_class(isa, &m->isa, ISA_CLASS_SUPERVISOR);
-	isa_add_class(isa, &m->isa, ISA_CLASS_FP);
-	if (m->vlenb)
+	if (m->fp)
+		isa_add_class(isa, &m->isa, ISA_CLASS_FP);
+	if (m->fp && m->vlenb)
 		isa_add_class(isa, &m->isa, ISA_CLASS_VECTOR);
 	if (isa_has(&m->isa, ISA_ZICNTR))
 		isa_set(isa, ISA_ZICNTR);

@@ -74,6 +74,7 @@ struct hext_vm {
 struct hext_machine {
 	struct isa isa; /* the host's */
 	bool sstc, svinval, henvcfg, stateen;
+	bool fp; /* F and D: F alone is not switched, and no guest gets it */
 	u64 henvcfg_mask;  /* the bits of henvcfg that can be set */
 	u64 gstage_mode;   /* HGATP_MODE_*: the smallest that there is */
 	unsigned vmids;    /* number of VMIDs, a power of two */

@@ -134,8 +134,9 @@ static inline u64 light_access(struct hext_vcpu *h, u64 scause, u64 gpa, const s
 	return light_done(h, EXIT_MMIO);
 }
 
-/* A trap of HLVX has overwritten what the guest's left. Its privilege is in hstatus.SPVP, which
- * only traps from the guest change; sstatus.SPIE and SIE are 0 while it runs. */
+/* A trap of HLVX, and the return from it, have overwritten what the guest's left. The guest's
+ * privilege is in hstatus.SPVP, which only traps from the guest change; sstatus.SPIE and SIE are 0
+ * while it runs. */
 static void light_restore_trap(u64 scause, u64 pc, u64 stval, u64 htval)
 {
 	csr_write(CSR_SCAUSE, scause);
@@ -144,8 +145,9 @@ static void light_restore_trap(u64 scause, u64 pc, u64 stval, u64 htval)
 	csr_write(CSR_HTVAL, htval);
 	csr_write(CSR_HTINST, 0);
 	csr_set(CSR_HSTATUS, HSTATUS_SPV | HSTATUS_GVA);
-	if (!(csr_read(CSR_HSTATUS) & HSTATUS_SPVP))
-		csr_clear(CSR_SSTATUS, SSTATUS_SPP);
+	csr_clear(CSR_SSTATUS, SSTATUS_SPP | SSTATUS_SPIE);
+	if (csr_read(CSR_HSTATUS) & HSTATUS_SPVP)
+		csr_set(CSR_SSTATUS, SSTATUS_SPP);
 }
 
 static apart u64 light_compressed_access(struct hext_vcpu *h, u64 scause, u64 gpa, u32 insn)

@@ -69,6 +69,7 @@ bool hext_probe(void)
 	m->svinval = cpu_features.svinval;
 	m->henvcfg = cpu_features.henvcfg;
 	m->stateen = cpu_features.stateen;
+	m->fp = cpu_features.f && cpu_features.d;
 	m->vlenb = cpu_features.vlenb;
 	m->no_htinst = cpu_features.no_htinst;
 	m->no_light = cpu_features.no_light;
@@ -89,8 +90,9 @@ bool hext_probe(void)
 	return true;
 }
 
-/* Rare (a VM ended): the firmware reaches every hart at once. */
+/* Rare (a VM ended): the firmware reaches every other hart at once. */
 void hext_forget_vmid(unsigned vmid)
 {
+	hfence_gvma_vmid(vmid);
 	bare_remote_hfence_gvma_vmid(vmid);
 }

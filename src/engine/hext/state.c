@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "engine/hext/hext.h"
+#include "host/bare/probe.h"
 #include "riscv/csr.h"
 #include "riscv/csr_access.h"
 
@@ -33,9 +34,23 @@ static u64 hext_serial;
 	(BIT(CAUSE_ECALL_VS) | BIT(CAUSE_LOAD_GUEST_PAGE_FAULT) | BIT(CAUSE_STORE_GUEST_PAGE_FAULT))
 #define HIDELEG (BIT(IRQ_VS_SOFT) | BIT(IRQ_VS_TIMER) | BIT(IRQ_VS_EXT))
 
+/* A vstimecmp that guests are not to have must not raise VSTIP by itself: it is 0 from reset on. */
+static void hart_silence_vstimecmp(void)
+{
+	u64 value;
+
+	if (!probe_csr(CSR_HENVCFG, &value) || !probe_csr(CSR_VSTIMECMP, &value))
+		return;
+	csr_set(CSR_HENVCFG, HENVCFG_STCE);
+	csr_write(CSR_VSTIMECMP, ~0ul);
+	csr_clear(CSR_HENVCFG, HENVCFG_STCE);
+}
+
 /* What does not depend on the vCPU; every control register is set on purpose. */
 static void hart_setup(void)
 {
+	if (!hext_machine.sstc)
+		hart_silence_vstimecmp();
 	csr_write(CSR_STVEC, (u64)hext_vector);
 	csr_write(CSR_HEDELEG, HEDELEG);
 	csr_write(CSR_HIDELEG, HIDELEG);
@@ -94,18 +109,19 @@ static void hext_save_csrs(struct hext_vcpu *h)
 /*
  * The guest's ASIDs mean something per vCPU, its VMID is the VM's: where another vCPU of the VM
  * ran on this hart, or this one ran elsewhere in between, what the hart has cached is not ours
- * ("Hypervisor Memory-Management Fence Instructions").
+ * ("Hypervisor Memory-Management Fence Instructions"); its instruction cache may be old as well.
+ * VMs beyond the number of VMIDs share VMID 0, and find nothing of each other.
  */
 static void hext_settle(struct hext_vcpu *h, unsigned hart)
 {
 	struct hext_vm *vm = hext_vm_of(h->vcpu->vm);
 
-	if (vm->last_serial[hart] == h->serial && h->hart == hart && hext_machine.vmids > 1)
-		return;
-	if (hext_machine.vmids > 1)
-		hfence_vvma_all();
-	else
+	if (!vm->vmid)
 		hfence_gvma_all();
+	if (vm->last_serial[hart] == h->serial && h->hart == hart)
+		return;
+	hfence_vvma_all();
+	fence_i();
 	vm->last_serial[hart] = h->serial;
 	h->hart = hart;
 }
@@ -115,12 +131,16 @@ void hext_arrive(struct hext_vcpu *h)
 	unsigned hart = host_hart();
 
 	h->live = true;
+	percpu()->serving = h->vcpu->vm->config.name;
 	if (hext_harts[hart].serial == h->serial && h->hart == hart && !h->changed)
 		return;
 	if (!hext_harts[hart].ready) {
 		hart_setup();
 		hext_harts[hart].ready = true;
 	}
+	/* What other harts mapped for the hypervisor before now is visible from here on, so that no
+	 * page fault of its own comes between a guest's trap and the reading of its CSRs. */
+	sfence_vma_all();
 	hext_load_csrs(h);
 	hext_settle(h, hart);
 	/* The register files follow when the guest touches them. */
@@ -161,11 +181,12 @@ void hext_put(struct vcpu *v)
 	hext_save_fp(h);
 	hext_save_vector(h);
 	h->live = false;
+	percpu()->serving = NULL;
 }
 
 static bool hext_enable_fp(struct hext_vcpu *h)
 {
-	if (!isa_has(&hext_machine.isa, ISA_F) || !(csr_read(CSR_VSSTATUS) & SSTATUS_FS) ||
+	if (!hext_machine.fp || !(csr_read(CSR_VSSTATUS) & SSTATUS_FS) ||
 	    (h->frame.sstatus & SSTATUS_FS))
 		return false;
 	hext_load_f(h->f, h->fcsr);
