@@ -103,8 +103,25 @@ static bool create_vms(void)
 	return true;
 }
 
+/* Devices interrupt a hart that no VM has for itself, if there is one. */
+static void spare_dedicated_harts(void)
+{
+	u64 dedicated = 0;
+
+	for (u32 i = 0; i < config->vm_count; i++)
+		if (config->vms[i].dedicated)
+			dedicated |= config->vms[i].harts;
+	for (unsigned hart = 0; hart < host_harts(); hart++) {
+		if (dedicated >> hart & 1)
+			continue;
+		bare_interrupts_to(hart);
+		return;
+	}
+}
+
 static void start_vms(void)
 {
+	spare_dedicated_harts();
 	for (unsigned i = 0; i < vm_count; i++)
 		if (vm_table[i]->config.start == START_AUTO)
 			vm_request(vm_table[i], VM_REQ_START);

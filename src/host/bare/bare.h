@@ -29,6 +29,10 @@ bool bare_bootarg(const char *name, char *value, size_t size);
 /* The host's device tree, read-only. */
 const void *bare_fdt(void);
 
+/* From now on device interrupts go to this hart (by index), for instance because the boot hart is
+ * to be left alone. Without effect where there is no interrupt controller. */
+void bare_interrupts_to(unsigned hart);
+
 /* Drops all second-stage translations of @vmid on every hart but this one. */
 void bare_remote_hfence_gvma_vmid(unsigned vmid);
 

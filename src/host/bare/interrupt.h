@@ -13,7 +13,7 @@ void irqchip_hart_init(void);
 /* What was found, for the boot log. */
 const char *irqchip_name(void);
 /* @fn is called, in any context, when the source is pending; it must quiet the device. The
- * interrupt goes to the boot hart. False: there is no such source. */
+ * interrupt goes to the calling hart, until bare_interrupts_to(). False: there is no such source. */
 bool irq_register(u32 source, void (*fn)(void));
 /* Serves what is pending for this hart. */
 void irqchip_serve(void);

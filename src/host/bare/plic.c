@@ -1,6 +1,7 @@
 /* RISC-V Platform-Level Interrupt Controller Specification 1.0.0, the host's. */
 #include "host/bare/interrupt.h"
 
+#include "host/bare/bare.h"
 #include "host/bare/percpu.h"
 #include "host/bare/table.h"
 #include "host/bare/tree.h"
@@ -32,6 +33,7 @@ static struct {
 		void (*fn)(void);
 	} handlers[HANDLERS_MAX];
 	unsigned count;
+	unsigned hart; /* that devices interrupt */
 } plic;
 
 static u32 plic_read(u64 offset)
@@ -83,19 +85,40 @@ const char *irqchip_name(void)
 	return plic.base ? "PLIC" : "no PLIC: devices are polled";
 }
 
+static void source_enable(s32 context, u32 source, bool on)
+{
+	u64 enable = enable_offset((u32)context, source);
+	u32 bit = (u32)BIT(source % 32), others = plic_read(enable) & ~bit;
+
+	plic_write(enable, on ? others | bit : others);
+}
+
 bool irq_register(u32 source, void (*fn)(void))
 {
 	s32 context = plic.base ? plic.context[percpu()->index] : -1;
-	u64 enable;
 
 	if (context < 0 || !source || source > plic.tree.sources || plic.count == HANDLERS_MAX)
 		return false;
 	plic.handlers[plic.count].source = source;
 	plic.handlers[plic.count++].fn = fn;
-	enable = enable_offset((u32)context, source);
+	plic.hart = percpu()->index;
 	plic_write(PLIC_PRIORITY + 4 * (u64)source, 1);
-	plic_write(enable, plic_read(enable) | (u32)BIT(source % 32));
+	source_enable(context, source, true);
 	return true;
+}
+
+/* For a moment both harts may be told: the second finds nothing to claim. */
+void bare_interrupts_to(unsigned hart)
+{
+	s32 from = plic.base ? plic.context[plic.hart] : -1, to = plic.base ? plic.context[hart] : -1;
+
+	if (from < 0 || to < 0 || from == to)
+		return;
+	for (unsigned i = 0; i < plic.count; i++) {
+		source_enable(to, plic.handlers[i].source, true);
+		source_enable(from, plic.handlers[i].source, false);
+	}
+	plic.hart = hart;
 }
 
 static void source_serve(u32 source)

@@ -78,6 +78,18 @@ static bool hart_isa(const void *fdt, int node, struct isa *isa)
 	return p && isa_parse_string(isa, p, (size_t)len);
 }
 
+/* Guests are told of blocks of 64 bytes, as nearly every machine has them; where they differ, the
+ * instructions are left out rather than described wrongly. */
+static void hart_check_block(const void *fdt, int node, const char *property, struct isa *isa,
+			     enum isa_ext ext)
+{
+	int len;
+	const fdt32_t *p = fdt_getprop(fdt, node, property, &len);
+
+	if (!p || len != 4 || fdt32_to_cpu(*p) != 64)
+		isa_clear(isa, ext);
+}
+
 static void hart_add(struct tree *t, int node)
 {
 	struct tree_hart *hart = &t->hart[t->harts];
@@ -90,6 +102,8 @@ static void hart_add(struct tree *t, int node)
 	/* Cores for other work (a monitor core without an MMU) say so. */
 	if (!hart_isa(t->fdt, node, &hart->isa) || !fdt_getprop(t->fdt, node, "mmu-type", NULL))
 		return;
+	hart_check_block(t->fdt, node, "riscv,cbom-block-size", &hart->isa, ISA_ZICBOM);
+	hart_check_block(t->fdt, node, "riscv,cboz-block-size", &hart->isa, ISA_ZICBOZ);
 	t->harts++;
 }
 
