@@ -73,7 +73,7 @@ clean:
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \
 	    -Wvla -Wimplicit-fallthrough -Wundef $(WERROR)
-COMMON := -std=gnu11 -g -Isrc -fno-strict-aliasing -fno-omit-frame-pointer \
+COMMON := -std=gnu11 -g -Isrc -fno-strict-aliasing \
 	  -ffile-prefix-map=$(CURDIR)/= -MMD -MP
 
 # GCC 12 finds picolibc's integer-only variant only under this spelling of the ISA.
@@ -83,8 +83,8 @@ BARE := $(RISCV) $(COMMON) -O2 -ffunction-sections -fdata-sections -fno-common \
 GUEST := $(BARE) -Itests/guest -Itests/guest/lib
 HOST := $(COMMON) -O2 -pthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
-X86 := $(COMMON) -O1 -pthread $(SANITIZE)
-FUZZ := $(COMMON) -O1 -pthread $(SANITIZE) -fsanitize=fuzzer-no-link
+X86 := $(COMMON) -O1 -fno-omit-frame-pointer -pthread $(SANITIZE)
+FUZZ := $(COMMON) -O1 -fno-omit-frame-pointer -pthread $(SANITIZE) -fsanitize=fuzzer-no-link
 
 # The release build of picolibc copies words; the default one copies bytes.
 PICOLIBC = $(shell $(CROSS)gcc $(RISCV) --specs=picolibc.specs -print-file-name=libc.a)
@@ -127,10 +127,6 @@ $(BUILD)/bare/symtab.S: $(BUILD)/bare/pass1.elf tools/symtab
 
 $(BUILD)/bare/%.o: $(BUILD)/bare/%.S
 	$(Q)$(CROSS)gcc $(RISCV) -c -o $@ $<
-
-# On the path of each device access and each hot SBI call: a backtrace passes over these files.
-HOT := engine/hext/light vm/bus dev/uart8250 dev/plic
-$(HOT:%=$(BUILD)/bare/src/%.o): BARE += -fomit-frame-pointer
 
 $(BUILD)/bare/%.o: %.c Makefile $(DTC)/libfdt/libfdt.h
 	$(call say,CC)

@@ -137,6 +137,19 @@ void sched_block(struct sched *s, struct sched_task *t)
 	t->state = SCHED_BLOCKED;
 }
 
+bool sched_resume(struct sched *s, struct sched_task *t, u64 now)
+{
+	struct sched_hart *hart = &s->hart[t->hart];
+
+	if (t->state != SCHED_BLOCKED || hart->waiting || (!t->dedicated && s->owned & BIT(t->hart)))
+		return false;
+	s->idle &= ~BIT(t->hart);
+	t->state = SCHED_RUNNING;
+	t->since = now;
+	hart->running = t;
+	return true;
+}
+
 u64 sched_requeue(struct sched *s, struct sched_task *t)
 {
 	s->hart[t->hart].running = NULL;

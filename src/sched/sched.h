@@ -56,6 +56,9 @@ void sched_remove(struct sched *s, struct sched_task *t);
 u64 sched_wake(struct sched *s, struct sched_task *t);
 /* The running task of its hart waits for something. */
 void sched_block(struct sched *s, struct sched_task *t);
+/* Takes back sched_block() for the task that blocked last on its hart, at @now, as if it had been
+ * woken and picked. False, and nothing done, when somebody else wants the hart. */
+bool sched_resume(struct sched *s, struct sched_task *t, u64 now);
 /* The running task goes to the end of its queue. Returns poke. */
 u64 sched_requeue(struct sched *s, struct sched_task *t);
 /* What hart @h, which runs nothing, runs next from @now on; NULL: nothing, it idles. */

@@ -153,6 +153,31 @@ static void test_least_loaded(void **state)
 	assert_int_equal(sched_wake(&s, &t[5]), BIT(3));
 }
 
+static void test_resume(void **state)
+{
+	(void)state;
+	start(0, 1, false);
+	sched_block(&s, &t[0]);
+	assert_null(sched_pick(&s, 0, 1));
+	assert_true(sched_resume(&s, &t[0], 9));
+	assert_int_equal(t[0].state, SCHED_RUNNING);
+	assert_int_equal(s.idle & 1, 0);
+	assert_int_equal(t[0].since, 9);
+	/* Not one that runs, was woken already, or shares the hart with a waiting one. */
+	assert_false(sched_resume(&s, &t[0], 9));
+	sched_block(&s, &t[0]);
+	sched_add(&s, &t[1], 1, false);
+	sched_wake(&s, &t[1]);
+	assert_false(sched_resume(&s, &t[0], 9));
+	sched_wake(&s, &t[0]);
+	assert_false(sched_resume(&s, &t[0], 9));
+	/* Nor on a hart that has got an owner meanwhile. */
+	start(2, BIT(2), false);
+	sched_block(&s, &t[2]);
+	sched_add(&s, &t[3], BIT(2), true);
+	assert_false(sched_resume(&s, &t[2], 9));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +185,7 @@ int main(void)
 		cmocka_unit_test_setup(test_round_robin, set_up),
 		cmocka_unit_test_setup(test_steal, set_up),
 		cmocka_unit_test_setup(test_dedicated, set_up),
+		cmocka_unit_test_setup(test_resume, set_up),
 		cmocka_unit_test_setup(test_dedicated_evicts_running, set_up),
 		cmocka_unit_test_setup(test_no_hart_left, set_up),
 		cmocka_unit_test_setup(test_least_loaded, set_up),

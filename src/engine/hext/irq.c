@@ -101,14 +101,31 @@ u64 hext_timer_due(struct vcpu *v)
 	return host_deadline(v, current_deadline(h));
 }
 
+/* What the hart itself says is pending, its timer included. */
+static u64 live_pending(const struct hext_vcpu *h)
+{
+	u64 pending = csr_read(CSR_VSIP) << 1;
+
+	if (!hext_machine.sstc && h->deadline <= vm_time(h->vcpu->vm))
+		pending |= BIT(IRQ_VS_TIMER);
+	return pending;
+}
+
+static u64 saved_pending(const struct hext_vcpu *h)
+{
+	u64 pending = h->vsip_soft;
+
+	if (current_deadline(h) <= vm_time(h->vcpu->vm))
+		pending |= BIT(IRQ_VS_TIMER);
+	return pending;
+}
+
 bool hext_wakeup_pending(struct vcpu *v)
 {
 	struct hext_vcpu *h = hext_of(v);
 	u64 pending = __atomic_load_n(&h->shared->irqs, __ATOMIC_ACQUIRE);
 
-	pending |= h->live ? csr_read(CSR_HVIP) & BIT(IRQ_VS_SOFT) : h->vsip_soft;
-	if (current_deadline(h) <= vm_time(v->vm))
-		pending |= BIT(IRQ_VS_TIMER);
+	pending |= h->live ? live_pending(h) : saved_pending(h);
 	return pending >> 1 & current_vsie(h);
 }
 

@@ -80,29 +80,49 @@ static void symbol_print(const char *what, u64 pc, u64 back)
 			    low ? offset - bare_symtab[low - 1].offset : offset));
 }
 
-/* Frames lie on the running task's stack, or, early, on one within the image. */
-static bool frame_is_readable(u64 fp)
+/* The end of the stack that holds @sp: the running task's, or, early, one within the image. */
+static u64 stack_end(u64 sp)
 {
 	u64 stack = percpu()->task ? task_stack(percpu()->task) : 0;
+	u64 bss = (u64)(uintptr_t)image_bss, end = (u64)(uintptr_t)image_end;
 
-	if (!is_aligned(fp, 8))
-		return false;
-	if (stack && range_within(fp - 16, 16, stack, STACK_SIZE))
-		return true;
-	return range_within(fp - 16, 16, (u64)(uintptr_t)image_bss, (u64)(image_end - image_bss));
+	if (stack && range_within(sp, 8, stack, STACK_SIZE))
+		return stack + STACK_SIZE;
+	return range_within(sp, 8, bss, end - bss) ? min_u64(sp + STACK_SIZE, end) : 0;
 }
 
-/* RISC-V psABI, "Frame Pointer Convention": return address and former frame lie below. */
-static void backtrace_print(u64 fp)
+static u32 parcel(u64 pc)
 {
-	for (unsigned i = 0; i < FRAMES_MAX && frame_is_readable(fp); i++) {
-		const u64 *frame = (const u64 *)(uintptr_t)fp;
+	return *(const u16 *)(uintptr_t)pc;
+}
 
-		/* The outermost function has no caller. */
-		if (frame[-2] <= fp)
-			return;
-		symbol_print("from", frame[-1], 1);
-		fp = frame[-2];
+/* True if a call stands right before @pc: jal ra, jalr ra or c.jalr. */
+static bool follows_call(u64 pc)
+{
+	u64 text_start = (u64)(uintptr_t)image_start, text_end = (u64)(uintptr_t)image_text_end;
+	u32 call, short_call;
+
+	if (!is_aligned(pc, 2) || pc < text_start + 4 || pc >= text_end)
+		return false;
+	call = parcel(pc - 4) & 0xfff;
+	short_call = parcel(pc - 2);
+	return call == 0x0ef || call == 0x0e7 || ((short_call & 0xf07f) == 0x9002 && short_call != 0x9002);
+}
+
+/* There are no frame pointers, which would cost every function some instructions: what looks like
+ * a return address is shown, and an old one that nobody overwrote may be among them. */
+static void backtrace_print(u64 sp)
+{
+	u64 at = align_up(sp, 8), end = stack_end(at);
+	unsigned shown = 0;
+
+	for (; at < end && shown < FRAMES_MAX; at += 8) {
+		u64 pc = *(const u64 *)(uintptr_t)at;
+
+		if (!follows_call(pc))
+			continue;
+		symbol_print("from", pc, 1);
+		shown++;
 	}
 }
 
@@ -146,7 +166,7 @@ void bare_panic_trap(u64 *regs)
 	registers_print(regs);
 	symbol_print("at  ", regs[0], 0);
 	symbol_print("ra  ", regs[1], 1);
-	backtrace_print(regs[8]);
+	backtrace_print(regs[2]);
 	bare_shutdown(true);
 }
 

@@ -146,10 +146,26 @@ static void switch_to(struct percpu *pc, struct host_task *next)
 	switch_finish();
 }
 
-/* Waits for an interrupt without the lock, and looks what it brought. */
-static void idle_wait(struct percpu *pc)
+/* The task in whose context the hart waited goes on at once if its time has come and nobody else
+ * wants the hart: most sleeps end so. */
+static bool task_resume(struct percpu *pc, u64 now)
 {
-	u64 poke;
+	struct host_task *t = pc->task;
+
+	if (t->is_idle || t->is_over || task_deadline(t) > now ||
+	    !sched_resume(&sched, &t->sched, now))
+		return false;
+	list_remove(&t->timer);
+	alarm_expire(t, now);
+	deadlines_program(pc);
+	return true;
+}
+
+/* Waits for an interrupt without the lock, and looks what it brought. True: the task itself goes
+ * on. */
+static bool idle_wait(struct percpu *pc)
+{
+	u64 now;
 
 	pc->idling = true;
 	deadlines_program(pc);
@@ -159,8 +175,11 @@ static void idle_wait(struct percpu *pc)
 	interrupts_serve();
 	lock_take(&lock);
 	pc->idling = false;
-	poke = timers_expire(pc, host_time());
-	poke_others(pc, poke);
+	now = host_time();
+	if (task_resume(pc, now))
+		return true;
+	poke_others(pc, timers_expire(pc, now));
+	return false;
 }
 
 /* The calling task is blocked, queued again, or over: goes on with what is due, maybe itself. */
@@ -174,7 +193,8 @@ static void schedule(struct percpu *pc)
 				switch_to(pc, pc->idle);
 			return;
 		}
-		idle_wait(pc);
+		if (idle_wait(pc))
+			return;
 	}
 	switch_to(pc, container_of(next, struct host_task, sched));
 }
