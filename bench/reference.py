@@ -15,7 +15,8 @@ VARIANTS = [
 # Operation of bench/guest/ops.c: title, cost in Bao, Xvisor and KVM (None: not measured; a text
 # stands for itself), goals as (variant, at most).
 OPERATIONS = {
-	"sbi_base": ("SBI base call", (254, 752, 945), [("default", 110), ("plain", 220)]),
+	"sbi_base": ("SBI base call", (254, 752, 945), [("default", 110)]),
+	"sbi_probe": ("SBI call answered by the core's handler", (None, None, None), [("default", 220)]),
 	"set_timer": ("SBI set_timer", (256, 773, 1086), [("default", 130)]),
 	"rfence_self": ("remote fence to self", (3829, 4597, 1903), [("default", 220)]),
 	"ipi_self": ("IPI to self, call to handler", (3936, 2461, 1510), [("default", 220)]),

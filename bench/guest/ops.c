@@ -14,6 +14,7 @@ static u64 empty; /* what the loop itself costs for LOOPS turns, in ticks */
 
 static void op_nothing(void) { asm volatile("" ::: "memory"); }
 static void op_sbi_base(void) { sbi_call(SBI_BASE, BASE_SPEC_VERSION); }
+static void op_sbi_probe(void) { sbi_call(SBI_BASE, BASE_PROBE, SBI_HSM); }
 static void op_set_timer(void) { sbi_call(SBI_TIME, 0, 1ul << 60); }
 static void op_uart_read(void) { read8(UART_BASE + UART_SCR); }
 static void op_uart_write(void) { write8(UART_BASE + UART_SCR, 1); }
@@ -134,6 +135,7 @@ void guest_main(void)
 	empty = run(op_nothing);
 	print("bench loop %lu\n", (empty * tick + LOOPS / 2) / LOOPS);
 	bench("sbi_base", op_sbi_base);
+	bench("sbi_probe", op_sbi_probe);
 	bench("set_timer", op_set_timer);
 	timer_set(~0ul);
 	bench("rfence_self", op_rfence_self);

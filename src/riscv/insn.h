@@ -83,25 +83,6 @@ bool insn_decode_access(u32 insn, struct insn_access *out);
  */
 bool insn_decode_htinst(u64 htinst, struct insn_access *out);
 
-/* As insn_decode_htinst(), for what is by far the most frequent: an integer access that does not
- * begin before the faulting byte. Inline, so that the fields end up in registers. */
-static inline bool insn_decode_htinst_integer(u64 htinst, struct insn_access *out)
-{
-	u32 funct3 = htinst >> 12 & 7;
-
-	out->store = htinst >> 5 & 1;
-	/* LOAD or STORE, bit 1 aside; no offset; ld with a sign and sd are the largest. */
-	if ((htinst & 0xf805d) != 0x1 || htinst >> 32 || funct3 > (out->store ? 3 : 6))
-		return false;
-	out->size = (u8)(1 << (funct3 & 3));
-	out->sign_extend = !(funct3 & 4);
-	out->fp = false;
-	out->reg = (u8)(htinst >> (7 + 13 * out->store) & 31);
-	out->length = (u8)(2 + (htinst & 2));
-	out->offset = 0;
-	return true;
-}
-
 /*
  * The base register and the offset of a load or store that insn_decode_access()
  * accepts (false for others). For misaligned accesses that cross a page and fault in
@@ -129,6 +110,32 @@ static inline unsigned insn_length(u16 parcel)
 static inline bool insn_is_byte_access(u32 insn) { return (insn & 0x3003) == 0x3; }
 
 static inline bool insn_is_wfi(u32 insn) { return insn == 0x10500073; }
+
+/*
+ * The same in pieces, for the hot path: htinst that is an integer load or store whose fault is not
+ * behind its beginning (no address offset where rs1 would be). Bit 1 may be 0 there.
+ */
+static inline bool insn_htinst_is_load(u64 htinst)
+{
+	return (htinst & ~0xfff07f82ul) == 0x1 && (htinst >> 12 & 7) != 7;
+}
+
+static inline bool insn_htinst_is_store(u64 htinst)
+{
+	return (htinst & ~0xfff07f82ul) == 0x21 && (htinst >> 12 & 7) <= 3;
+}
+
+static inline unsigned insn_htinst_length(u64 htinst) { return 2 + (htinst & 2); }
+
+/* Of such a load or store: its bytes, and what a load leaves in its register. */
+static inline unsigned insn_access_size(u32 insn) { return 1u << (insn >> 12 & 3); }
+
+static inline u64 insn_load_extend(u32 insn, u64 value)
+{
+	unsigned unread = 64 - 8 * insn_access_size(insn);
+
+	return insn >> 14 & 1 ? value : (u64)((s64)(value << unread) >> unread);
+}
 
 #define INSN_RS1 0xf8000u /* its place in an instruction of full length */
 

@@ -128,32 +128,22 @@ static void hext_unmap(struct vm *vm, u64 gpa, u64 size)
 
 /* ---- vCPUs ---- */
 
-/* "Binary Encoding": the error goes to a0 and, but for the legacy extensions, a value to a1. */
-static void answer_sbi(struct hext_vcpu *h)
-{
-	const struct vmexit *e = &h->vcpu->priv->exit;
-
-	if (e->sbi.no_return)
-		return;
-	h->frame.x[10] = e->sbi.error;
-	if (!e->sbi.legacy)
-		h->frame.x[11] = e->sbi.value;
-	h->frame.pc += 4;
-}
-
 static void hext_answer(struct hext_vcpu *h)
 {
-	switch (h->vcpu->priv->exit.kind) {
+	switch (h->priv->exit.kind) {
 	case EXIT_MMIO:
 		hext_answer_mmio(h);
 		break;
 	case EXIT_SBI:
-		answer_sbi(h);
+		if (h->priv->exit.sbi.no_return)
+			break;
+		hext_answer_sbi(h);
+		h->frame.pc += 4;
 		break;
 	default:
 		break;
 	}
-	h->vcpu->priv->exit.kind = EXIT_NONE;
+	h->priv->exit.kind = EXIT_NONE;
 }
 
 /*

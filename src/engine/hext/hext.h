@@ -125,6 +125,8 @@ void hext_take_fences(struct hext_vcpu *h);
 /* trap.c: what the guest's exits mean. False: go on in the guest. */
 bool hext_trap(struct hext_vcpu *h);
 void hext_inject(struct hext_vcpu *h, u64 cause, u64 tval);
+void hext_ask_sbi(struct hext_vcpu *h);    /* a0 to a7 into the exit */
+void hext_answer_sbi(struct hext_vcpu *h); /* the answer into a0 and a1 */
 /* The guest's instruction; of a compressed one the high half is anything. 0 where the guest could
  * not fetch it, or for the illegal instruction that is 0: the CSRs of its trap may be gone then. */
 u32 hext_fetch(u64 pc);

@@ -40,6 +40,29 @@ static inline u64 light_answer(struct hext_vcpu *h, s64 error, u64 value)
 	return 0;
 }
 
+/*
+ * Every other call, by the core's own handler. It counts as outside meanwhile, so that a vCPU that
+ * waits for this one does not wait for as long as this one waits for another (hext_fence()). A hart
+ * that is to stop or to sleep, a VM that ends, a fence for this hart: run() sees to it.
+ */
+static apart u64 light_sbi_call(struct hext_vcpu *h)
+{
+	struct vmexit *e = &h->priv->exit;
+
+	__atomic_store_n(&h->shared->mode, HEXT_OUTSIDE, __ATOMIC_RELEASE);
+	hext_ask_sbi(h);
+	sbi_handle(h->vcpu);
+	e->kind = EXIT_NONE;
+	h->priv->exits[EXIT_SBI]++;
+	if (!e->sbi.no_return) {
+		hext_answer_sbi(h);
+		light_skip(4);
+	}
+	hext_sync_irqs(h);
+	__atomic_store_n(&h->shared->mode, HEXT_IN_GUEST, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&h->vcpu->requests, __ATOMIC_SEQ_CST) | h->vcpu->hsm ? CAUSE_INTERRUPT : 0;
+}
+
 static inline bool only_self(const struct hext_vcpu *h, u64 mask, u64 base)
 {
 	u64 id = h->vcpu->id;
@@ -47,14 +70,14 @@ static inline bool only_self(const struct hext_vcpu *h, u64 mask, u64 base)
 	return base <= id && mask == BIT(id - base);
 }
 
-/* Probing is for boot time, and would need a call from here. */
+/* But for probing, which is for boot time and would need a call from here. */
 static inline u64 light_base(struct hext_vcpu *h)
 {
 	u64 value = 0;
 	s64 error;
 
 	if (h->frame.x[A6] == SBI_BASE_PROBE_EXTENSION)
-		return CAUSE_ECALL_VS;
+		return light_sbi_call(h);
 	error = sbi_base_answer(h->frame.x[A6], 0, &value);
 	return light_answer(h, error, value);
 }
@@ -69,30 +92,29 @@ static apart u64 light_time_by_alarm(struct hext_vcpu *h)
 static inline u64 light_time(struct hext_vcpu *h)
 {
 	if (h->frame.x[A6] != SBI_TIME_SET_TIMER)
-		return CAUSE_ECALL_VS;
+		return light_sbi_call(h);
 	if (!hext_machine.sstc)
 		return light_time_by_alarm(h);
 	csr_write(CSR_VSTIMECMP, h->frame.x[A0]);
 	return light_answer(h, SBI_SUCCESS, 0);
 }
 
-/* An IPI to itself is a bit in hvip; others are interrupted by the plain path. */
+/* An IPI to itself is a bit in hvip. */
 static inline u64 light_ipi(struct hext_vcpu *h)
 {
 	if (h->frame.x[A6] != SBI_IPI_SEND || !only_self(h, h->frame.x[A0], h->frame.x[A1]))
-		return CAUSE_ECALL_VS;
+		return light_sbi_call(h);
 	csr_set(CSR_HVIP, BIT(IRQ_VS_SOFT));
 	return light_answer(h, SBI_SUCCESS, 0);
 }
 
-/* Likewise: only the plain path may wait for other vCPUs. */
 static apart u64 light_fence(struct hext_vcpu *h)
 {
 	const u64 *x = h->frame.x;
 	struct fence fence;
 
 	if (x[A6] > SBI_RFENCE_SFENCE_VMA_ASID || !only_self(h, x[A0], x[A1]))
-		return CAUSE_ECALL_VS;
+		return light_sbi_call(h);
 	fence = sbi_fence((enum engine_fence)x[A6], x[A2], x[A3], x[A4]);
 	hext_fence_here(&fence);
 	return light_answer(h, SBI_SUCCESS, 0);
@@ -110,7 +132,7 @@ static inline u64 light_sbi(struct hext_vcpu *h)
 	case SBI_EXT_BASE:
 		return light_base(h);
 	default:
-		return CAUSE_ECALL_VS;
+		return light_sbi_call(h);
 	}
 }
 
@@ -119,18 +141,44 @@ static inline u64 light_sbi(struct hext_vcpu *h)
 /* The frame has the caller-saved registers only, and x0: ra, t0-t2, a0-a7, t3-t6. */
 #define LIGHT_REGS (BIT(0) | BIT(1) | MASK(7, 5) | MASK(17, 10) | MASK(31, 28))
 
-static inline u64 light_access(struct hext_vcpu *h, u64 scause, u64 gpa, const struct insn_access *a)
+static inline bool light_has(unsigned reg) { return LIGHT_REGS >> reg & 1; }
+
+static inline u64 light_gpa(void)
+{
+	return csr_read(CSR_HTVAL) << HTVAL_SHIFT | (csr_read(CSR_STVAL) & 3);
+}
+
+static inline bool light_bus(struct hext_vcpu *h, u64 gpa, unsigned size, bool store, u64 *value)
+{
+	return bus_access(&h->vcpu->vm->bus, gpa, size, store, value);
+}
+
+/*
+ * @insn is an integer load of full length or as htinst transforms it. A load and a store each have
+ * a function of their own, and decode what they need when they need it: with less to keep across
+ * the call there is less to save.
+ */
+static apart u64 light_load(struct hext_vcpu *h, u64 insn)
 {
 	u64 value;
 
-	if (!(LIGHT_REGS >> a->reg & 1))
-		return scause;
-	value = h->frame.x[a->reg];
-	if (!bus_access(&h->vcpu->vm->bus, gpa, a->size, a->store, &value))
-		return scause;
-	if (!a->store && a->reg)
-		h->frame.x[a->reg] = insn_load_result(a, value);
-	light_skip(a->length);
+	if (!light_has(insn_rd((u32)insn)) ||
+	    !light_bus(h, light_gpa(), insn_access_size((u32)insn), false, &value))
+		return CAUSE_LOAD_GUEST_PAGE_FAULT;
+	if (insn_rd((u32)insn))
+		h->frame.x[insn_rd((u32)insn)] = insn_load_extend((u32)insn, value);
+	light_skip(insn_htinst_length(insn));
+	return light_done(h, EXIT_MMIO);
+}
+
+static apart u64 light_store(struct hext_vcpu *h, u64 insn)
+{
+	u64 value = h->frame.x[insn_rs2((u32)insn)];
+
+	if (!light_has(insn_rs2((u32)insn)) ||
+	    !light_bus(h, light_gpa(), insn_access_size((u32)insn), true, &value))
+		return CAUSE_STORE_GUEST_PAGE_FAULT;
+	light_skip(insn_htinst_length(insn));
 	return light_done(h, EXIT_MMIO);
 }
 
@@ -150,13 +198,29 @@ static void light_restore_trap(u64 scause, u64 pc, u64 stval, u64 htval)
 		csr_set(CSR_SSTATUS, SSTATUS_SPP);
 }
 
-static apart u64 light_compressed_access(struct hext_vcpu *h, u64 scause, u64 gpa, u32 insn)
+static apart u64 light_compressed(struct hext_vcpu *h, u64 scause, u32 insn)
 {
 	struct insn_access a;
+	u64 value;
 
-	if (!insn_decode_access(insn, &a) || a.fp)
+	if (!insn_decode_access(insn, &a) || a.fp || !light_has(a.reg))
 		return scause;
-	return light_access(h, scause, gpa, &a);
+	value = h->frame.x[a.reg];
+	if (!light_bus(h, light_gpa(), a.size, a.store, &value))
+		return scause;
+	if (!a.store)
+		h->frame.x[a.reg] = insn_load_result(&a, value);
+	light_skip(2);
+	return light_done(h, EXIT_MMIO);
+}
+
+static inline u64 light_access(struct hext_vcpu *h, u64 scause, u64 htinst)
+{
+	if (insn_htinst_is_load(htinst))
+		return light_load(h, htinst);
+	if (insn_htinst_is_store(htinst))
+		return light_store(h, htinst);
+	return scause;
 }
 
 /*
@@ -164,32 +228,20 @@ static apart u64 light_compressed_access(struct hext_vcpu *h, u64 scause, u64 gp
  * to tell, all registers are needed. But for its immediate, which does not matter, a plain
  * instruction of full length is what htinst would hold.
  */
-static apart u64 light_fetched_access(struct hext_vcpu *h, u64 scause)
+static apart u64 light_fetched(struct hext_vcpu *h, u64 scause)
 {
 	u64 pc = csr_read(CSR_SEPC), htval = csr_read(CSR_HTVAL), stval = csr_read(CSR_STVAL);
-	u64 gpa = htval << HTVAL_SHIFT | (stval & 3);
 	u32 insn = hext_fetch(pc);
-	struct insn_access a;
 
-	if (!insn)
+	if (!insn) {
 		light_restore_trap(scause, pc, stval, htval);
-	else if (!(stval % PTE_PAGE_SIZE) && !insn_is_byte_access(insn))
 		return scause;
-	else if (insn_length((u16)insn) == 2)
-		return light_compressed_access(h, scause, gpa, insn);
-	else if (insn_decode_htinst_integer(insn & ~INSN_RS1, &a))
-		return light_access(h, scause, gpa, &a);
-	return scause;
-}
-
-static apart u64 light_known_access(struct hext_vcpu *h, u64 scause, u64 htinst)
-{
-	u64 gpa = csr_read(CSR_HTVAL) << HTVAL_SHIFT | (csr_read(CSR_STVAL) & 3);
-	struct insn_access a;
-
-	if (!insn_decode_htinst_integer(htinst, &a))
+	}
+	if (!(stval % PTE_PAGE_SIZE) && !insn_is_byte_access(insn))
 		return scause;
-	return light_access(h, scause, gpa, &a);
+	if (insn_length((u16)insn) == 2)
+		return light_compressed(h, scause, insn);
+	return light_access(h, scause, insn & ~INSN_RS1);
 }
 
 static inline u64 light_mmio(struct hext_vcpu *h, u64 scause)
@@ -197,8 +249,8 @@ static inline u64 light_mmio(struct hext_vcpu *h, u64 scause)
 	u64 htinst = csr_read(CSR_HTINST);
 
 	if (!htinst || hext_machine.no_htinst)
-		return light_fetched_access(h, scause);
-	return light_known_access(h, scause, htinst);
+		return light_fetched(h, scause);
+	return light_access(h, scause, htinst);
 }
 
 u64 hext_light(struct hext_frame *frame, u64 scause)
