@@ -164,6 +164,8 @@ void vcpu_loop(void *arg)
 	struct vcpu *v = arg;
 	struct vm *vm = v->vm;
 
+	/* Not by the starter alone: who asks for something before that would wake nobody. */
+	__atomic_store_n(&v->task, host_task_self(), __ATOMIC_SEQ_CST);
 	while (vcpu_ready(v)) {
 		vm->engine->run(v);
 		vcpu_handle_exit(v);

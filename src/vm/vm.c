@@ -308,7 +308,8 @@ static void vm_report_end(struct vm *vm)
 	vm->crashes += crashed;
 	if (crashed)
 		snprintf(vm->failure, sizeof(vm->failure), "%s", vm->dead);
-	log_line("[%s] %s%s", vm->config.name, crashed ? "crashed: " : "", vm->dead);
+	/* A guest may do this again and again. */
+	vm_log(vm, "%s%s", crashed ? "crashed: " : "", vm->dead);
 }
 
 static bool vm_restarts(const struct vm *vm)
@@ -350,21 +351,30 @@ static void vm_run_once(struct vm *vm)
 	vm_set_state(vm, vm->dead ? VM_OFF : VM_FAILED);
 }
 
-/* A VM that keeps crashing waits before its next start, so that it cannot keep the machine
- * busy with building it: 0, then 1/8 s doubling up to 8 s while runs stay shorter than 10 s. */
+static void vm_wait_start(struct vm *vm, u64 until)
+{
+	while (host_time() < until &&
+	       !(__atomic_load_n(&vm->requests, __ATOMIC_ACQUIRE) & (VM_REQ_STOP | VM_REQ_START)))
+		host_sleep(until);
+}
+
+/*
+ * A VM that keeps ending waits before its next start, so that it cannot keep the machine busy with
+ * building it. After a crash: 0, then 1/8 s doubling up to 8 s while runs stay shorter than 10 s.
+ * By itself: until 20 ms after its last start. The operator does not wait.
+ */
 static void vm_back_off(struct vm *vm, u64 started)
 {
 	if (vm->end != VM_END_CRASH || host_time() - started > 10 * host_timebase()) {
 		vm->quick_crashes = 0;
+		if (vm->end != VM_END_RESTART)
+			vm_wait_start(vm, started + host_timebase() / 50);
 		return;
 	}
 	if (vm->quick_crashes) {
 		unsigned doubled = vm->quick_crashes < 7 ? vm->quick_crashes - 1 : 6;
-		u64 until = host_time() + (host_timebase() / 8 << doubled);
 
-		while (host_time() < until &&
-		       !(__atomic_load_n(&vm->requests, __ATOMIC_ACQUIRE) & (VM_REQ_STOP | VM_REQ_START)))
-			host_sleep(until);
+		vm_wait_start(vm, host_time() + (host_timebase() / 8 << doubled));
 	}
 	vm->quick_crashes++;
 }

@@ -18,7 +18,7 @@ CACHE = Path(os.environ.get("BULKHEAD_CACHE") or
 	     Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bulkhead")
 
 # Seconds for anything: a loaded machine may take long, and a test that passes never waits for it.
-LIMIT = 180
+LIMIT = int(os.environ.get("TEST_LIMIT", "180"))
 
 KEY = "\x1d"  # Ctrl-], the console's own
 PROMPT = "bulkhead> "

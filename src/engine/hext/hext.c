@@ -3,8 +3,7 @@
 
 #include <errno.h>
 
-#include "host/bare/cpu.h"
-#include "lib/log.h"
+#include "host/bare/bare.h"
 #include "riscv/csr.h"
 #include "riscv/csr_access.h"
 
@@ -45,6 +44,19 @@ static void vmid_free(unsigned vmid)
 	lock_drop(&vmid_pool.lock);
 }
 
+/* Rare (a VM ended, or lost memory): the firmware reaches the harts that it ran on, and no others,
+ * which may have better things to do. */
+static void forget_translations(const struct hext_vm *hv)
+{
+	u64 harts = 0;
+
+	for (unsigned hart = 0; hart < HEXT_HARTS; hart++)
+		if (hv->last_serial[hart])
+			harts |= BIT(hart);
+	hfence_gvma_vmid(hv->vmid);
+	bare_remote_hfence_gvma_vmid(harts, hv->vmid);
+}
+
 /* ---- VMs ---- */
 
 /* Extensions that hang on a bit of henvcfg. */
@@ -53,7 +65,7 @@ static const struct {
 	u64 henvcfg;
 } enabled_by[] = {
 	{ ISA_ZICBOZ, HENVCFG_CBZE },
-	{ ISA_ZICBOM, HENVCFG_CBCFE | HENVCFG_CBIE },
+	{ ISA_ZICBOM, HENVCFG_CBCFE | HENVCFG_CBIE_FLUSH },
 	{ ISA_SVPBMT, HENVCFG_PBMTE },
 	{ ISA_SVADU, HENVCFG_ADUE },
 	{ ISA_SSTC, HENVCFG_STCE },
@@ -107,7 +119,7 @@ static void hext_vm_fini(struct vm *vm)
 		return;
 	if (hv->hgatp) {
 		/* Other harts may still hold translations; they go before the tables do. */
-		hext_forget_vmid(hv->vmid);
+		forget_translations(hv);
 		vmid_free(hv->vmid);
 	}
 	gstage_fini(&hv->gstage);
@@ -123,7 +135,7 @@ static int hext_map(struct vm *vm, u64 gpa, u64 pa, u64 size, unsigned prot)
 static void hext_unmap(struct vm *vm, u64 gpa, u64 size)
 {
 	gstage_unmap(&hext_vm_of(vm)->gstage, gpa, size);
-	hext_forget_vmid(hext_vm_of(vm)->vmid);
+	forget_translations(hext_vm_of(vm));
 }
 
 /* ---- vCPUs ---- */
@@ -156,13 +168,16 @@ static bool hext_inside(struct hext_vcpu *h)
 
 	__atomic_store_n(&h->shared->mode, HEXT_IN_GUEST, __ATOMIC_SEQ_CST);
 	requests = __atomic_load_n(&h->vcpu->requests, __ATOMIC_SEQ_CST);
+	/* Once: who asks from here on sees us inside, interrupts and waits. A flood of fences must
+	 * not keep the guest out, as only in the guest the hart is preempted. */
+	if (requests & VCPU_REQ_ENGINE)
+		hext_take_fences(h);
+	requests &= ~(u32)VCPU_REQ_ENGINE;
 	if (!requests) {
 		hext_sync_irqs(h);
 		hext_enter(&h->frame);
 	}
 	__atomic_store_n(&h->shared->mode, HEXT_OUTSIDE, __ATOMIC_RELEASE);
-	if (requests & VCPU_REQ_ENGINE)
-		hext_take_fences(h);
 	return !requests;
 }
 

@@ -53,7 +53,7 @@ struct hext_vcpu {
 	u64 vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp;
 	u64 vsip_soft;    /* VSSIP as it was in hvip */
 	u64 vstimecmp;
-	u64 scounteren, senvcfg, sstateen0;
+	u64 scounteren, senvcfg, sstateen0, vsiselect;
 
 	u64 f[32];
 	u64 fcsr;
@@ -74,6 +74,7 @@ struct hext_vm {
 struct hext_machine {
 	struct isa isa; /* the host's */
 	bool sstc, svinval, henvcfg, stateen;
+	bool siselect; /* guests reach vsiselect: AIA without Smstateen */
 	bool fp; /* F and D: F alone is not switched, and no guest gets it */
 	u64 henvcfg_mask;  /* the bits of henvcfg that can be set */
 	u64 gstage_mode;   /* HGATP_MODE_*: the smallest that there is */
@@ -98,9 +99,6 @@ int hext_vcpu_init(struct vcpu *v);
 void hext_vcpu_fini(struct vcpu *v);
 u64 hext_fp_get(struct hext_vcpu *h, unsigned reg);
 void hext_fp_set(struct hext_vcpu *h, unsigned reg, u64 value);
-
-/* Drops every translation of a VM on every hart. */
-void hext_forget_vmid(unsigned vmid);
 
 /* irq.c: interrupts, timer, fences. */
 void hext_take_irqs(struct hext_vcpu *h, u64 irqs);

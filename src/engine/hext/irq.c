@@ -19,6 +19,14 @@ static u32 hvip_bit(enum engine_irq irq)
 	return (u32)BIT(irq + 1);
 }
 
+/* The edge may have been taken over already. Only the vCPU's own task withdraws it. */
+static void clear_soft(struct hext_vcpu *h)
+{
+	h->vsip_soft = 0;
+	if (h->live)
+		csr_clear(CSR_HVIP, BIT(IRQ_VS_SOFT));
+}
+
 void hext_irq(struct vcpu *v, enum engine_irq irq, bool level)
 {
 	struct hext_shared *s = shared_of(v);
@@ -26,6 +34,8 @@ void hext_irq(struct vcpu *v, enum engine_irq irq, bool level)
 
 	if (!level) {
 		__atomic_fetch_and(&s->irqs, ~bit, __ATOMIC_ACQ_REL);
+		if (irq == VIRQ_SOFT)
+			clear_soft(hext_of(v));
 		return;
 	}
 	if (!(__atomic_fetch_or(&s->irqs, bit, __ATOMIC_ACQ_REL) & bit) && v->task &&
@@ -138,9 +148,11 @@ static bool fence_is_all(const struct fence *f)
 
 static void fence_pages(const struct fence *f)
 {
-	u64 end = f->start + f->size;
+	u64 va = align_down(f->start, PAGE);
+	/* Counted, as the end of the last page is 0. */
+	u64 pages = f->size ? (f->start + f->size - 1 - va) / PAGE + 1 : 0;
 
-	for (u64 va = align_down(f->start, PAGE); va < end; va += PAGE) {
+	for (; pages; pages--, va += PAGE) {
 		if (f->kind == FENCE_VMA_ASID && hext_machine.svinval)
 			hinval_vvma_page_asid(va, f->asid);
 		else if (f->kind == FENCE_VMA_ASID)

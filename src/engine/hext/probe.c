@@ -4,7 +4,6 @@
  * ("Field Specifications in this Manual").
  */
 #include "engine/hext/hext.h"
-#include "host/bare/bare.h"
 #include "host/bare/cpu.h"
 #include "lib/log.h"
 #include "riscv/csr.h"
@@ -48,7 +47,7 @@ static unsigned probe_vsatp_levels(void)
 /* The bits that exist, of those that are switched on for guests. */
 static u64 probe_henvcfg(void)
 {
-	u64 wanted = HENVCFG_CBIE | HENVCFG_CBCFE | HENVCFG_CBZE | HENVCFG_PBMTE;
+	u64 wanted = HENVCFG_CBIE_FLUSH | HENVCFG_CBCFE | HENVCFG_CBZE | HENVCFG_PBMTE;
 
 	if (cpu_features.sstc)
 		wanted |= HENVCFG_STCE;
@@ -69,6 +68,7 @@ bool hext_probe(void)
 	m->svinval = cpu_features.svinval;
 	m->henvcfg = cpu_features.henvcfg;
 	m->stateen = cpu_features.stateen;
+	m->siselect = cpu_features.aia && !m->stateen;
 	m->fp = cpu_features.f && cpu_features.d;
 	m->vlenb = cpu_features.vlenb;
 	m->no_htinst = cpu_features.no_htinst;
@@ -88,11 +88,4 @@ bool hext_probe(void)
 		 m->vsatp_levels ? 12 + 9 * m->vsatp_levels : 0, m->henvcfg_mask,
 		 m->sstc ? "" : "; no Sstc: timers cost an exit each");
 	return true;
-}
-
-/* Rare (a VM ended): the firmware reaches every other hart at once. */
-void hext_forget_vmid(unsigned vmid)
-{
-	hfence_gvma_vmid(vmid);
-	bare_remote_hfence_gvma_vmid(vmid);
 }

@@ -9,6 +9,7 @@
 #include "host/bare/probe.h"
 #include "riscv/csr.h"
 #include "riscv/csr_access.h"
+#include "riscv/sbi.h"
 
 u64 hext_save_f(u64 f[32]);
 void hext_load_f(const u64 f[32], u64 fcsr);
@@ -66,6 +67,9 @@ static void hart_setup(void)
 
 static void hext_load_csrs(struct hext_vcpu *h)
 {
+	/* "Hypervisor Guest Address Translation and Protection": no walk may see one guest's vsatp
+	 * with another's hgatp. */
+	csr_write(CSR_VSATP, 0);
 	csr_write(CSR_HGATP, hext_vm_of(h->vcpu->vm)->hgatp);
 	csr_write(CSR_HTIMEDELTA, -h->vcpu->vm->time_base);
 	csr_write(CSR_VSSTATUS, h->vsstatus);
@@ -82,6 +86,8 @@ static void hext_load_csrs(struct hext_vcpu *h)
 		csr_write(CSR_SENVCFG, h->senvcfg);
 	if (hext_machine.stateen)
 		csr_write(CSR_SSTATEEN0, h->sstateen0);
+	if (hext_machine.siselect)
+		csr_write(CSR_VSISELECT, h->vsiselect);
 	if (hext_machine.sstc)
 		csr_write(CSR_VSTIMECMP, h->vstimecmp);
 }
@@ -102,6 +108,8 @@ static void hext_save_csrs(struct hext_vcpu *h)
 		h->senvcfg = csr_read(CSR_SENVCFG);
 	if (hext_machine.stateen)
 		h->sstateen0 = csr_read(CSR_SSTATEEN0);
+	if (hext_machine.siselect)
+		h->vsiselect = csr_read(CSR_VSISELECT);
 	if (hext_machine.sstc)
 		h->vstimecmp = csr_read(CSR_VSTIMECMP);
 }
@@ -126,6 +134,15 @@ static void hext_settle(struct hext_vcpu *h, unsigned hart)
 	h->hart = hart;
 }
 
+/* "Load-Reserved/Store-Conditional Instructions": the former vCPU's reservation must not let an SC
+ * of this one succeed, whose own LR is long past. */
+static void reservation_drop(void)
+{
+	u64 scratch, failed;
+
+	__asm__ volatile("sc.d %0, zero, (%1)" : "=&r"(failed) : "r"(&scratch) : "memory");
+}
+
 void hext_arrive(struct hext_vcpu *h)
 {
 	unsigned hart = host_hart();
@@ -141,6 +158,7 @@ void hext_arrive(struct hext_vcpu *h)
 	/* What other harts mapped for the hypervisor before now is visible from here on, so that no
 	 * page fault of its own comes between a guest's trap and the reading of its CSRs. */
 	sfence_vma_all();
+	reservation_drop();
 	hext_load_csrs(h);
 	hext_settle(h, hart);
 	/* The register files follow when the guest touches them. */
@@ -251,14 +269,17 @@ void hext_reset(struct vcpu *v, u64 pc, u64 a0, u64 a1)
 	h->frame.hstatus = HSTATUS_SPV | HSTATUS_VSXL_64 | (v->vm->config.dedicated ? 0 : HSTATUS_VTW);
 	h->vsstatus = SSTATUS_UXL_64;
 	h->vsie = h->vstvec = h->vsscratch = h->vsepc = h->vscause = h->vstval = h->vsatp = 0;
-	h->vsip_soft = 0;
 	/* As firmware leaves it: a kernel that never writes it lets its processes read the time. */
 	h->scounteren = COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR;
-	h->senvcfg = h->sstateen0 = 0;
-	h->vstimecmp = h->deadline = ~0ul;
+	h->senvcfg = h->sstateen0 = h->vsiselect = 0;
 	h->fcsr = h->vstart = h->vcsr = h->vl = 0;
 	h->vtype = BIT(63);
 	h->changed = true;
+	/* What ended a suspension is still pending. */
+	if (v->hsm == SBI_HSM_RESUME_PENDING)
+		return;
+	h->vsip_soft = 0;
+	h->vstimecmp = h->deadline = ~0ul;
 	__atomic_fetch_and(&h->shared->irqs, (u32)BIT(IRQ_VS_EXT), __ATOMIC_ACQ_REL);
 }
 

@@ -33,8 +33,8 @@ const void *bare_fdt(void);
  * to be left alone. Without effect where there is no interrupt controller. */
 void bare_interrupts_to(unsigned hart);
 
-/* Drops all second-stage translations of @vmid on every hart but this one. */
-void bare_remote_hfence_gvma_vmid(unsigned vmid);
+/* Drops all second-stage translations of @vmid on the harts of the mask (by index) but this one. */
+void bare_remote_hfence_gvma_vmid(u64 harts, unsigned vmid);
 
 /* In bytes: what the hypervisor has in use for itself, and all RAM that it manages. */
 struct bare_memory {

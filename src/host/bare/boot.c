@@ -48,11 +48,14 @@ bool bare_bootarg(const char *name, char *value, size_t size)
 	return tree_arg(tree_bootargs(&host_tree), name, value, size);
 }
 
-void bare_remote_hfence_gvma_vmid(unsigned vmid)
+void bare_remote_hfence_gvma_vmid(u64 harts, unsigned vmid)
 {
-	if (host_harts() > 1)
-		sbi_call(SBI_EXT_RFENCE, SBI_RFENCE_HFENCE_GVMA_VMID, 0, (u64)SBI_HART_MASK_ALL, 0,
-			 ~0ul, vmid);
+	for (u64 left = harts & ~BIT(percpu()->index); left; left &= left - 1) {
+		const struct percpu *pc = percpu_of((unsigned)__builtin_ctzl(left));
+
+		if (pc)
+			sbi_call(SBI_EXT_RFENCE, SBI_RFENCE_HFENCE_GVMA_VMID, 1, pc->hart_id, 0, ~0ul, vmid);
+	}
 }
 
 /* ---- Other harts */

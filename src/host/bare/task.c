@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "host/bare/bare.h"
+#include "host/bare/cpu.h"
 #include "host/bare/percpu.h"
 #include "host/bare/space.h"
 #include "host/bare/stack.h"
@@ -161,6 +162,21 @@ static bool task_resume(struct percpu *pc, u64 now)
 	return true;
 }
 
+/*
+ * hie shares its bits with the vsie of the guest that was here last ("Virtual Supervisor
+ * Interrupt Registers"): what pends for that one, say its timer, would end every wfi at once.
+ */
+static void hart_wait(void)
+{
+	u64 hie = cpu_features.h ? csr_read(CSR_HIE) : 0;
+
+	if (hie)
+		csr_write(CSR_HIE, 0);
+	__asm__ volatile("wfi" ::: "memory");
+	if (hie)
+		csr_write(CSR_HIE, hie);
+}
+
 /* Waits for an interrupt without the lock, and looks what it brought. True: the task itself goes
  * on. */
 static bool idle_wait(struct percpu *pc)
@@ -171,7 +187,7 @@ static bool idle_wait(struct percpu *pc)
 	deadlines_program(pc);
 	lock_drop(&lock);
 	if (!(csr_read(CSR_SIP) & csr_read(CSR_SIE)))
-		__asm__ volatile("wfi" ::: "memory");
+		hart_wait();
 	interrupts_serve();
 	lock_take(&lock);
 	pc->idling = false;
