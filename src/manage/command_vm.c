@@ -104,7 +104,8 @@ struct life {
 
 static const struct life lives[] = {
 	{ "start", VM_REQ_START, IN(VM_OFF) | IN(VM_FAILED), "starting" },
-	{ "stop", VM_REQ_STOP, IN(VM_BUILDING) | IN(VM_RUNNING) | IN(VM_PAUSED), "stopping" },
+	{ "stop", VM_REQ_STOP,
+	  IN(VM_BUILDING) | IN(VM_RUNNING) | IN(VM_PAUSED) | IN(VM_ENDING), "stopping" },
 	{ "pause", VM_REQ_PAUSE, IN(VM_RUNNING), "pausing" },
 	{ "resume", VM_REQ_RESUME, IN(VM_PAUSED), "resuming" },
 	{ "restart", VM_REQ_RESTART, IN(VM_BUILDING) | IN(VM_RUNNING) | IN(VM_PAUSED), "restarting" },
