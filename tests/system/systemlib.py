@@ -197,7 +197,19 @@ class Machine:
 		return self.child.exitstatus
 
 	def send(self, text):
-		self.child.send(text)
+		"""Types all of it, and keeps reading meanwhile: neither side waits for the other."""
+		rest = text.encode("latin-1")
+		while rest:
+			rest = rest[os.write(self.child.child_fd, rest[:100]):]
+			if rest:
+				self.read_more()
+
+	def read_more(self):
+		"""Takes what has come without looking at it; expect() finds it later."""
+		try:
+			self.child.buffer += self.child.read_nonblocking(4096, timeout=0.01)
+		except pexpect.TIMEOUT:
+			pass
 
 	def key(self, key):
 		self.send(KEY + key)

@@ -68,7 +68,7 @@ def test_keys(tmp_path):
 		machine.expect("-- overview --")
 		machine.expect(r"\r\n\[(alpha|beta|gamma)\] ")
 		machine.key("?")
-		machine.expect("Ctrl-] twice: the shell and back".replace("]", r"\]"))
+		machine.expect(r"Ctrl-\] twice: the shell and back")
 
 
 def test_linux_view(tmp_path):
@@ -100,9 +100,9 @@ def test_paste(tmp_path):
 	with start(system(tmp_path, linux()), "--harts", 1) as machine:
 		machine.expect(r"\[linux\] linux:~# ")
 		machine.view(1, "linux")
-		machine.send("stty -echo; cat >paste; wc paste\r")
-		for number in range(100):
-			machine.send(f"line {number:03} of what is pasted\r")
+		machine.send("stty -echo; echo rea''dy; cat >paste; wc paste\r")
+		machine.expect(r"\nready\r")
+		machine.send("".join(f"line {number:03} of what is pasted\r" for number in range(100)))
 		machine.send("\x04")
 		machine.expect(r"\n +100 +700 +(\d+) paste\r")
 		assert int(machine.child.match[1]) == 100 * len("line 000 of what is pasted\n")
@@ -115,7 +115,7 @@ def test_vm_that_is_off(console):
 	console.shell()
 	console.ask("start beta", "beta: starting")
 	console.wait_state("beta", "off")
-	console.ask("console beta".replace("console", "info"), "last end: power-off")
+	console.ask("info beta", "last end: power-off")
 	console.send("console beta\r")
 	console.expect("-- beta: off")
 	console.expect("hello from a guest")
@@ -133,6 +133,7 @@ def test_help(console):
 
 
 def test_commands(console):
+	console.wait_state("alpha", "running")
 	found = console.ask("list", r"#  name +state +vCPUs(?:.|\n)*beta[^\r]*\r")[0]
 	assert re.search(r" 1  alpha +running +1 +16 MiB", found), found
 	assert re.search(r" 2  beta +off +1 +64 MiB", found), found
@@ -142,7 +143,7 @@ def test_commands(console):
 	assert re.search(r"vCPU state +interrupt +mmio +sbi +wfi +fatal", found), found
 	console.ask("info 2", r"name +beta(?:.|\n)*none running")
 	console.ask("log", r"\d\.\d\d\d Bulkhead \d\.\d on 2 harts")
-	console.ask("system", r"harts +2\r\n(?:.|\n)*free for guests(?:.|\n)*1 running, 1 off")
+	console.ask("system", r"harts +2\r+\n(?:.|\n)*free for guests(?:.|\n)*1 running, 1 off")
 	console.ask("version", r"\nBulkhead \d")
 	console.send("overview\r")
 	console.expect("-- overview --")
@@ -169,12 +170,10 @@ def test_mistakes(console):
 def test_completion(console):
 	typed(console, "ver\t\r", r"\nBulkhead \d")
 	typed(console, "info al\t\r", "name +alpha")
-	console.send("re\t")
+	console.send("re\t\t")
 	console.expect("resume  restart")
-	console.expect(PROMPT + "re")
-	console.send("s\t\t")
-	console.expect("resume  restart")
-	typed(console, "u\t beta\r", "beta is off")
+	console.expect(PROMPT + "res")
+	typed(console, "u\tbeta\r", "beta is off")
 	console.send("info \t")
 	console.expect("alpha  beta")
 	typed(console, "b\t\r", "name +beta")
@@ -192,7 +191,7 @@ def test_history_and_editing(console):
 	typed(console, "nonsense\x15version\r", r"\nBulkhead \d")
 	typed(console, "version nonsense\x17\r", r"\nBulkhead \d")
 	typed(console, "version nonsense" + LEFT * 9 + "\x0b\r", r"\nBulkhead \d")
-	typed(console, "stop alpha\x03", PROMPT.join([r"\r\n", ""]) if False else r"\n")
+	typed(console, "stop alpha\x03", r"\^C")
 	assert console.row("alpha")[0] == "running"
 
 
@@ -210,7 +209,7 @@ def test_line_stays(console):
 def test_messages_while_typing(console):
 	"""The hypervisor's own lines come above the prompt, and the line goes on below."""
 	console.send("start beta\rvers")
-	console.expect(r"bulkhead: \[beta\] powered off\r\n")
+	console.expect(r"bulkhead: \[beta\] powered off\r+\n")
 	console.expect(PROMPT + "vers")
 	typed(console, "ion\r", r"\nBulkhead \d")
 
@@ -229,22 +228,23 @@ def nonsense(generator, count):
 			yield "".join(chr(generator.randrange(2, 127)) for _ in range(8))
 
 
+def back_to_shell(console):
+	"""From wherever it is, in the middle of a key, too."""
+	console.send("x")
+	console.key("o")
+	console.key("s")
+	console.send("\x03")
+	console.ask("version", r"\nBulkhead \d")
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nonsense(seed, console):
 	generator = random.Random(seed)
 	text = "".join(nonsense(generator, 1500))
 	# "shutdown" is the one word that would end it, and only with its answer.
 	assert "shutdown" not in text
-	for at in range(0, len(text), 500):
-		console.send(text[at:at + 500])
-		# What comes is read, so that neither side waits for the other.
-		console.child.expect([r"\Z", r".+"], timeout=60)
-	console.send("\x1b" + KEY)
-	console.key("o")
-	console.key("s")
-	console.key("s")
-	console.send("\x03\x15")
-	console.ask("version", r"\nBulkhead \d")
+	console.send(text)
+	back_to_shell(console)
 
 
 def test_raw_bytes(console):
@@ -252,9 +252,5 @@ def test_raw_bytes(console):
 	everything = bytes(b for b in range(256) if b != 1 and chr(b) != KEY)
 	for view in ("s", "o", "1", "2"):
 		console.key(view)
-		console.child.write(everything.decode("latin-1").replace("\x04", ""))
-	console.send("\x1b" + KEY)
-	console.key("o")
-	console.key("s")
-	console.send("\x03\x15")
-	console.ask("version", r"\nBulkhead \d")
+		console.send(everything.decode("latin-1"))
+	back_to_shell(console)

@@ -123,11 +123,32 @@ void hext_take_fences(struct hext_vcpu *h);
 /* trap.c: what the guest's exits mean. False: go on in the guest. */
 bool hext_trap(struct hext_vcpu *h);
 void hext_inject(struct hext_vcpu *h, u64 cause, u64 tval);
-void hext_ask_sbi(struct hext_vcpu *h);    /* a0 to a7 into the exit */
-void hext_answer_sbi(struct hext_vcpu *h); /* the answer into a0 and a1 */
 /* The guest's instruction; of a compressed one the high half is anything. 0 where the guest could
  * not fetch it, or for the illegal instruction that is 0: the CSRs of its trap may be gone then. */
 u32 hext_fetch(u64 pc);
+
+/* sbi: a0 to a7 into the exit; "Binary Encoding": the error goes to a0 and, but for the legacy
+ * extensions, a value to a1. */
+static inline void hext_ask_sbi(struct hext_vcpu *h)
+{
+	struct vmexit *e = &h->priv->exit;
+	const u64 *a = &h->frame.x[10];
+
+#pragma GCC unroll 6
+	for (unsigned i = 0; i < 6; i++)
+		e->sbi.args[i] = a[i];
+	e->sbi.fid = a[6];
+	e->sbi.ext = a[7];
+}
+
+static inline void hext_answer_sbi(struct hext_vcpu *h)
+{
+	const struct vmexit *e = &h->priv->exit;
+
+	h->frame.x[10] = e->sbi.error;
+	if (!e->sbi.legacy)
+		h->frame.x[11] = e->sbi.value;
+}
 
 /* mmio.c */
 bool hext_guest_page_fault(struct hext_vcpu *h);

@@ -47,12 +47,11 @@ static inline u64 light_answer(struct hext_vcpu *h, s64 error, u64 value)
  */
 static apart u64 light_sbi_call(struct hext_vcpu *h)
 {
-	struct vmexit *e = &h->priv->exit;
+	const struct vmexit *e = &h->priv->exit; /* of kind EXIT_NONE: no answer is left for later */
 
 	__atomic_store_n(&h->shared->mode, HEXT_OUTSIDE, __ATOMIC_RELEASE);
 	hext_ask_sbi(h);
 	sbi_handle(h->vcpu);
-	e->kind = EXIT_NONE;
 	h->priv->exits[EXIT_SBI]++;
 	if (!e->sbi.no_return) {
 		hext_answer_sbi(h);

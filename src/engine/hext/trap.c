@@ -116,28 +116,6 @@ static void illegal_instruction(struct hext_vcpu *h)
 		hext_inject(h, CAUSE_ILLEGAL_INSN, stval);
 }
 
-void hext_ask_sbi(struct hext_vcpu *h)
-{
-	struct vmexit *e = &h->priv->exit;
-	const u64 *a = &h->frame.x[10];
-
-	e->kind = EXIT_SBI;
-	for (unsigned i = 0; i < 6; i++)
-		e->sbi.args[i] = a[i];
-	e->sbi.fid = a[6];
-	e->sbi.ext = a[7];
-}
-
-/* "Binary Encoding": the error goes to a0 and, but for the legacy extensions, a value to a1. */
-void hext_answer_sbi(struct hext_vcpu *h)
-{
-	const struct vmexit *e = &h->priv->exit;
-
-	h->frame.x[10] = e->sbi.error;
-	if (!e->sbi.legacy)
-		h->frame.x[11] = e->sbi.value;
-}
-
 static void fatal(struct hext_vcpu *h, const char *why)
 {
 	struct vmexit *e = &h->vcpu->priv->exit;
@@ -162,6 +140,7 @@ bool hext_trap(struct hext_vcpu *h)
 		return hext_guest_page_fault(h);
 	case CAUSE_ECALL_VS:
 		hext_ask_sbi(h);
+		h->priv->exit.kind = EXIT_SBI;
 		return true;
 	case CAUSE_VIRTUAL_INSN:
 		return virtual_instruction(h);
