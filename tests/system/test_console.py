@@ -20,6 +20,7 @@ def console_fixture(tmp_path):
 	description = system(tmp_path, rt("alpha"), program("hello", "beta", start="manual"))
 	with start(description, "--harts", 2) as machine:
 		machine.shell()
+		machine.wait_state("alpha", "running")
 		yield machine
 
 
@@ -82,10 +83,11 @@ def test_linux_view(tmp_path):
 		machine.send("echo hi; echo $((6 * 7))\r")
 		machine.expect(r"\nhi\r+\n42\r+\n")
 		machine.expect("linux:~# ")
-		machine.send("cat | od -c\r")
+		machine.send("stty -echo; echo rea''dy; cat -v; stty echo\r")
+		machine.expect(r"\nready\r")
 		machine.key("]")
 		machine.send("\r\x04")
-		machine.expect(r"035  \\n")
+		machine.expect(r"\n\^\]\r")
 		machine.expect("linux:~# ")
 		machine.send("for i in $(seq 300); do echo line $i of 300; done\r")
 		machine.expect(r"\nline 300 of 300\r")
@@ -104,7 +106,7 @@ def test_paste(tmp_path):
 		machine.expect(r"\nready\r")
 		machine.send("".join(f"line {number:03} of what is pasted\r" for number in range(100)))
 		machine.send("\x04")
-		machine.expect(r"\n +100 +700 +(\d+) paste\r")
+		machine.expect(r"\n +100 +600 +(\d+) paste\r")
 		assert int(machine.child.match[1]) == 100 * len("line 000 of what is pasted\n")
 
 
@@ -133,7 +135,6 @@ def test_help(console):
 
 
 def test_commands(console):
-	console.wait_state("alpha", "running")
 	found = console.ask("list", r"#  name +state +vCPUs(?:.|\n)*beta[^\r]*\r")[0]
 	assert re.search(r" 1  alpha +running +1 +16 MiB", found), found
 	assert re.search(r" 2  beta +off +1 +64 MiB", found), found
@@ -240,7 +241,7 @@ def back_to_shell(console):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nonsense(seed, console):
 	generator = random.Random(seed)
-	text = "".join(nonsense(generator, 1500))
+	text = "".join(nonsense(generator, 500))
 	# "shutdown" is the one word that would end it, and only with its answer.
 	assert "shutdown" not in text
 	console.send(text)

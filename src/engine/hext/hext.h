@@ -39,6 +39,7 @@ struct hext_vcpu {
 	struct hext_frame frame; /* first: entry.S knows only this */
 	struct vcpu *vcpu;
 	struct vcpu_private *priv;
+	struct bus *bus; /* the VM's */
 	struct hext_shared *shared;
 	u64 serial;       /* never used again for another vCPU */
 	bool live;        /* the hart's CSRs are newer than the copies here */

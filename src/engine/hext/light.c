@@ -149,7 +149,7 @@ static inline u64 light_gpa(void)
 
 static inline bool light_bus(struct hext_vcpu *h, u64 gpa, unsigned size, bool store, u64 *value)
 {
-	return bus_access(&h->vcpu->vm->bus, gpa, size, store, value);
+	return bus_access(h->bus, gpa, size, store, value);
 }
 
 /*

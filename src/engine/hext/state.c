@@ -294,6 +294,7 @@ int hext_vcpu_init(struct vcpu *v)
 		return -ENOMEM;
 	h->vcpu = v;
 	h->priv = v->priv;
+	h->bus = &v->vm->bus;
 	h->shared = shared;
 	h->serial = __atomic_add_fetch(&hext_serial, 1, __ATOMIC_RELAXED);
 	h->hart = HEXT_HARTS;
