@@ -3,8 +3,9 @@
 #include <stdio.h>
 
 /*
- * The one place that says where a VM's console history lives: common memory, paid for by the
- * VM. It outlives the VM's space, which comes and goes with each run.
+ * The one place that says where a VM's console history lives: common memory, as it outlives the
+ * VM's space, which comes and goes with each run. However much a VM prints, it stays as large:
+ * the hypervisor itself can pay for it (@payer NULL).
  */
 static u8 *history_memory(struct host_account *payer)
 {

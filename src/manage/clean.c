@@ -130,6 +130,22 @@ static void clean_dropped(struct clean *c, u8 byte)
 	}
 }
 
+static bool byte_is_plain(u32 byte)
+{
+	return byte - ' ' < DEL - ' ' || byte == '\t';
+}
+
+u32 clean_plain(const struct clean *c, const u8 *bytes, u32 len)
+{
+	const u8 *at = bytes, *end = bytes + len;
+
+	if (c->state != CLEAN_TEXT)
+		return 0;
+	while (at < end && byte_is_plain(*at))
+		at++;
+	return (u32)(at - bytes);
+}
+
 unsigned clean_byte(struct clean *c, u8 byte, char *out)
 {
 	if (c->state == CLEAN_UTF8)

@@ -22,6 +22,9 @@ struct clean {
 /* Takes a byte; returns how many bytes (0..CLEAN_OUT_MAX) to show are now in @out. '\n' and
  * '\r' pass as they are. */
 unsigned clean_byte(struct clean *c, u8 byte, char *out);
+/* How many of the first @len bytes are shown as they are: printable ASCII and tabs, outside of any
+ * sequence. clean_byte() would pass them one by one and stay as it is. */
+u32 clean_plain(const struct clean *c, const u8 *bytes, u32 len);
 static inline void clean_reset(struct clean *c) { *c = (struct clean){ 0 }; }
 
 #endif

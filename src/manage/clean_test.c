@@ -88,6 +88,35 @@ static void refuses_bad_utf8(void **state)
 	assert_string_equal(cleaned("\xc3\x1b[1mx"), "?x");
 }
 
+/* All that clean_plain() counts, and no more of printable ASCII and tabs, passes one by one. */
+static void knows_plain_bytes(void **state)
+{
+	static const char *const begun[] = { "\x1b", "\x1b[1", "\x1b]t", "\x1b]t\x1b", "\xe2\x97" };
+	const u8 *text = (const u8 *)"plain\ttext~ \r\n";
+
+	(void)state;
+	for (unsigned byte = 0; byte < 256; byte++) {
+		struct clean c = { 0 };
+		u8 in = (u8)byte;
+		char out[CLEAN_OUT_MAX];
+		bool shown = clean_byte(&c, in, out) == 1 && (u8)out[0] == in;
+
+		clean_reset(&c);
+		assert_int_equal(clean_plain(&c, &in, 1), shown && in != '\r' && in != '\n');
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(begun); i++) {
+		struct clean c = { 0 };
+		char out[CLEAN_OUT_MAX];
+
+		assert_int_equal(clean_plain(&c, text, 14), 12);
+		assert_int_equal(clean_plain(&c, text, 4), 4);
+		assert_int_equal(clean_plain(&c, text, 0), 0);
+		for (const char *b = begun[i]; *b; b++)
+			clean_byte(&c, (u8)*b, out);
+		assert_int_equal(clean_plain(&c, text, 14), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +125,7 @@ int main(void)
 		cmocka_unit_test(drops_sequences),
 		cmocka_unit_test(sequences_end),
 		cmocka_unit_test(refuses_bad_utf8),
+		cmocka_unit_test(knows_plain_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

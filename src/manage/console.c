@@ -113,6 +113,8 @@ struct char_backend *console_backend(unsigned vm_index, const char *name,
 		return NULL;
 	/* The console's task may be running already. */
 	__atomic_store_n(&console.view.channels[vm_index], ch, __ATOMIC_RELEASE);
+	if (vm_index >= console.view.channel_end)
+		__atomic_store_n(&console.view.channel_end, vm_index + 1, __ATOMIC_RELEASE);
 	return &ch->backend;
 }
 
@@ -176,7 +178,7 @@ static bool input_step(void)
 
 static void input_deliver(void)
 {
-	for (unsigned i = 0; i < CONFIG_VMS_MAX; i++)
+	for (unsigned i = 0; i < view_channel_end(&console.view); i++)
 		if (console.view.channels[i])
 			channel_deliver(console.view.channels[i]);
 }
@@ -248,8 +250,9 @@ u64 console_step(void)
 
 void console_start(void)
 {
-	view_start(&console.view);
+	/* From here on the log waits its turn: no line of it comes in the middle of the banner. */
 	__atomic_store_n(&console.task, host_task_self(), __ATOMIC_RELEASE);
+	view_start(&console.view);
 }
 
 void console_run(void *unused_arg)

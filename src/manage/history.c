@@ -1,5 +1,7 @@
 #include "manage/history.h"
 
+#include <string.h>
+
 void history_init(struct history *h, u8 *data, u32 size)
 {
 	*h = (struct history){ .ring = { .data = data, .size = size } };
@@ -10,22 +12,34 @@ static u8 ring_at(const struct ring *r, u32 pos)
 	return r->data[pos & (r->size - 1)];
 }
 
-bool history_push(struct history *h, u8 byte)
+/* For readers: finds out what writers have overwritten. */
+static struct ring *history_open(struct history *h)
 {
-	u32 unseen;
+	struct ring *r = &h->ring;
 
 	lock_take(&h->lock);
-	ring_push(&h->ring, byte);
-	unseen = h->ring.tail - h->shown;
+	if (ring_used(r) > r->size)
+		r->head = r->tail - r->size;
+	return r;
+}
+
+static void history_close(struct history *h)
+{
 	lock_drop(&h->lock);
-	return unseen == 1 || unseen == h->ring.size / 2;
+}
+
+/* With the lock held: all before @pos is seen. */
+static void history_show(struct history *h, u32 pos)
+{
+	h->shown = pos;
+	h->wake_at = pos == h->ring.tail ? pos : pos + h->ring.size / 2 - 1;
 }
 
 void history_append(struct history *h, const char *text, size_t len)
 {
 	lock_take(&h->lock);
 	for (size_t i = 0; i < len; i++)
-		ring_push(&h->ring, (u8)text[i]);
+		history_store(h, (u8)text[i]);
 	lock_drop(&h->lock);
 }
 
@@ -53,30 +67,29 @@ static u32 ring_clamp(const struct ring *r, u32 pos)
 
 static u32 ring_copy(const struct ring *r, u32 pos, u8 *buf, u32 max)
 {
-	u32 n = (u32)min_u64(r->tail - pos, max);
+	u32 n = (u32)min_u64(r->tail - pos, max), at = pos & (r->size - 1);
+	u32 first = (u32)min_u64(n, r->size - at);
 
-	for (u32 i = 0; i < n; i++)
-		buf[i] = ring_at(r, pos + i);
+	memcpy(buf, r->data + at, first);
+	memcpy(buf + first, r->data, n - first);
 	return n;
 }
 
 u32 history_take(struct history *h, u8 *buf, u32 max, u32 *lost)
 {
-	u32 pos, n;
+	const struct ring *r = history_open(h);
+	u32 pos = ring_clamp(r, h->shown), n = ring_copy(r, pos, buf, max);
 
-	lock_take(&h->lock);
-	pos = ring_clamp(&h->ring, h->shown);
 	*lost = pos - h->shown;
-	n = ring_copy(&h->ring, pos, buf, max);
-	h->shown = pos + n;
-	lock_drop(&h->lock);
+	history_show(h, pos + n);
+	history_close(h);
 	return n;
 }
 
 void history_skip(struct history *h, u32 pos)
 {
 	lock_take(&h->lock);
-	h->shown = pos;
+	history_show(h, pos);
 	lock_drop(&h->lock);
 }
 
@@ -91,38 +104,32 @@ static u32 ring_next_line(const struct ring *r, u32 pos)
 
 u32 history_tail(struct history *h, u32 max)
 {
-	const struct ring *r = &h->ring;
-	u32 pos;
+	const struct ring *r = history_open(h);
+	u32 pos = r->tail - (u32)min_u64(ring_used(r), max);
 
-	lock_take(&h->lock);
-	pos = r->tail - (u32)min_u64(ring_used(r), max);
 	/* Position 0 is the beginning of all; whatever follows a new line is one, too. */
 	if (pos != 0 && !(pos != r->head && ring_at(r, pos - 1) == '\n'))
 		pos = ring_next_line(r, pos);
-	lock_drop(&h->lock);
+	history_close(h);
 	return pos;
 }
 
 u32 history_read(struct history *h, u32 *pos, u8 *buf, u32 max)
 {
-	u32 n;
+	const struct ring *r = history_open(h);
+	u32 start = ring_clamp(r, *pos), n = ring_copy(r, start, buf, max);
 
-	lock_take(&h->lock);
-	*pos = ring_clamp(&h->ring, *pos);
-	n = ring_copy(&h->ring, *pos, buf, max);
-	lock_drop(&h->lock);
-	*pos += n;
+	history_close(h);
+	*pos = start + n;
 	return n;
 }
 
 int history_line(struct history *h, u32 *pos, char *buf, u32 size)
 {
-	const struct ring *r = &h->ring;
-	u32 start, end;
+	const struct ring *r = history_open(h);
+	u32 start = ring_clamp(r, *pos), end;
 	int n = -1;
 
-	lock_take(&h->lock);
-	start = ring_clamp(r, *pos);
 	if (start != *pos) /* in the middle of a line, most likely */
 		start = ring_next_line(r, start);
 	end = ring_next_line(r, start);
@@ -131,6 +138,6 @@ int history_line(struct history *h, u32 *pos, char *buf, u32 size)
 		buf[n] = '\0';
 	}
 	*pos = end;
-	lock_drop(&h->lock);
+	history_close(h);
 	return n;
 }

@@ -11,16 +11,41 @@
 
 struct history {
 	struct lock lock; /* a leaf: nothing is called with it held */
-	struct ring ring; /* never drained: the oldest byte goes when it is full */
+	struct ring ring; /* never drained; writers move the tail only, readers the head after it */
 	u32 shown;        /* the first position that the operator has not seen */
+	u32 wake_at;      /* the byte that is stored here wakes the reader */
 };
 
 /* @data: @size bytes (a power of two) that stay with the history. */
 void history_init(struct history *h, u8 *data, u32 size);
 
+/* history_push() with the lock held. */
+static inline bool history_store(struct history *h, u8 byte)
+{
+	u32 pos = h->ring.tail;
+
+	/* Signed, as a register holds 32 bits on RISC-V: saves the extension to an index. */
+	h->ring.data[(s32)pos & ((s64)h->ring.size - 1)] = byte;
+	h->ring.tail = pos + 1;
+	if (pos != h->wake_at)
+		return false;
+	h->wake_at = h->shown + h->ring.size / 2 - 1;
+	return true;
+}
+
 /* Stores the byte. True when the reader should be woken: the history was seen to its end
- * before, or half of it is now unseen. */
-bool history_push(struct history *h, u8 byte);
+ * before, or half of it is now unseen. Inline: on the path of every character that guests print. */
+static inline bool history_push(struct history *h, u8 byte)
+{
+	bool wake;
+
+	lock_take(&h->lock);
+	wake = history_store(h, byte);
+	lock_drop(&h->lock);
+	return wake;
+}
+
+/* As many bytes, and nobody is woken. */
 void history_append(struct history *h, const char *text, size_t len);
 
 /* Bytes not seen yet, those that are lost already included. */

@@ -49,6 +49,22 @@ static void wakes_seldom(void **state)
 	assert_int_equal(push("lmnopqrstuvwxyz"), 0);
 }
 
+static void wakes_after_a_part_was_taken(void **state)
+{
+	u32 lost;
+
+	(void)state;
+	push("abcd");
+	assert_string_equal(take(2, &lost), "ab");
+	assert_int_equal(push("efghi"), 0);
+	assert_int_equal(push("j"), 1); /* half of it is unseen */
+	history_skip(&h, history_end(&h));
+	assert_int_equal(push("k"), 1);
+	history_append(&h, "lmnop", 5);
+	assert_string_equal(take(63, &lost), "klmnop");
+	assert_int_equal(push("q"), 1);
+}
+
 static void counts_what_is_lost(void **state)
 {
 	u32 lost;
@@ -62,6 +78,10 @@ static void counts_what_is_lost(void **state)
 	assert_string_equal(take(63, &lost), "cdefghijklm");
 	assert_int_equal(lost, 0);
 	assert_string_equal(take(63, &lost), "");
+	for (unsigned i = 0; i < 1000; i++)
+		push("0123456789");
+	assert_string_equal(take(63, &lost), "4567890123456789");
+	assert_int_equal(lost, 10000 - SIZE);
 }
 
 static void counters_wrap(void **state)
@@ -121,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(wakes_seldom, set_up),
+		cmocka_unit_test_setup(wakes_after_a_part_was_taken, set_up),
 		cmocka_unit_test_setup(counts_what_is_lost, set_up),
 		cmocka_unit_test_setup(counters_wrap, set_up),
 		cmocka_unit_test_setup(tail_begins_with_a_line, set_up),

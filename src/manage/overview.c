@@ -22,7 +22,9 @@ static void overview_prefix(struct overview *o, struct overview_source *s)
 {
 	overview_break(o);
 	term_style(o->term, styles[s->colour % ARRAY_SIZE(styles)]);
-	term_printf(o->term, "[%s]", s->name);
+	term_put(o->term, '[');
+	term_puts(o->term, s->name);
+	term_put(o->term, ']');
 	term_style(o->term, STYLE_NONE);
 	term_put(o->term, ' ');
 	s->column = 0;
@@ -53,14 +55,30 @@ static void overview_restart(struct overview *o, struct overview_source *s)
 		overview_break(o);
 }
 
+/* Bytes that still fit on the line. */
+static u32 overview_room(const struct overview *o, const struct overview_source *s)
+{
+	return OVERVIEW_LINE_MAX - s->len - (o->open == s ? s->column : 0);
+}
+
 static void overview_char(struct overview *o, struct overview_source *s, const char *c, u32 n)
 {
-	u32 column = o->open == s ? s->column : 0;
-
-	if (column + s->len + n > OVERVIEW_LINE_MAX)
+	if (overview_room(o, s) < n)
 		overview_newline(o, s);
 	memcpy(s->text + s->len, c, n);
 	s->len += n;
+}
+
+/* Of so many characters of a byte each. */
+static void overview_text(struct overview *o, struct overview_source *s, const u8 *text, u32 len)
+{
+	while (len) {
+		u32 room = overview_room(o, s), n = (u32)min_u64(len, room ? room : 1);
+
+		overview_char(o, s, (const char *)text, n);
+		text += n;
+		len -= n;
+	}
 }
 
 static void overview_byte(struct overview *o, struct overview_source *s, u8 byte)
@@ -89,8 +107,19 @@ static void overview_byte(struct overview *o, struct overview_source *s, u8 byte
 
 void overview_feed(struct overview *o, struct overview_source *s, const u8 *bytes, u32 len)
 {
-	for (u32 i = 0; i < len; i++)
-		overview_byte(o, s, bytes[i]);
+	while (len) {
+		/* What follows a '\r' is looked at first. */
+		u32 n = s->returned ? 0 : clean_plain(&s->clean, bytes, len);
+
+		if (n) {
+			overview_text(o, s, bytes, n);
+		} else {
+			overview_byte(o, s, bytes[0]);
+			n = 1;
+		}
+		bytes += n;
+		len -= n;
+	}
 }
 
 void overview_flush(struct overview *o, struct overview_source *s)

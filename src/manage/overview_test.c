@@ -96,6 +96,42 @@ static void cuts_long_lines(void **state)
 	assert_string_equal(screen_line(0), "[a] yyyyy");
 }
 
+/* Mostly text, with all that ends lines and begins sequences. */
+static void fill_random(u8 *bytes, u32 len, u32 seed)
+{
+	static const u8 odd[] = { '\r', '\n', '\t', 0x1b, '[', ']', 7, 0xc3, 0xa4, 0xe2, 0x97, 0x8f };
+
+	for (u32 i = 0; i < len; i++) {
+		seed = seed * 1103515245 + 12345;
+		bytes[i] = (seed >> 16) % 32 ? (u8)(' ' + (seed >> 16) % 95)
+					     : odd[(seed >> 21) % sizeof(odd)];
+	}
+}
+
+/* However the bytes are cut into pieces, the terminal shows the same. */
+static void pieces_make_no_difference(void **state)
+{
+	static char whole[SCREEN_RAW];
+	static const u32 pieces[] = { 1, 2, 7, 199, 200, 201, 256 };
+	u8 bytes[4096];
+
+	for (u32 seed = 0; seed < 8; seed++) {
+		fill_random(bytes, sizeof(bytes), seed);
+		set_up(state);
+		overview_feed(&o, &a, bytes, sizeof(bytes));
+		flush(&a);
+		memcpy(whole, screen_raw, screen_used + 1);
+		for (unsigned i = 0; i < ARRAY_SIZE(pieces); i++) {
+			set_up(state);
+			for (u32 at = 0; at < sizeof(bytes); at += pieces[i])
+				overview_feed(&o, &a, bytes + at,
+					      (u32)min_u64(pieces[i], sizeof(bytes) - at));
+			flush(&a);
+			assert_string_equal(screen_raw, whole);
+		}
+	}
+}
+
 static void guests_cannot_forge(void **state)
 {
 	(void)state;
@@ -134,6 +170,7 @@ int main(void)
 		cmocka_unit_test_setup(shows_prompts, set_up),
 		cmocka_unit_test_setup(returns_overwrite, set_up),
 		cmocka_unit_test_setup(cuts_long_lines, set_up),
+		cmocka_unit_test_setup(pieces_make_no_difference, set_up),
 		cmocka_unit_test_setup(guests_cannot_forge, set_up),
 		cmocka_unit_test_setup(notes_and_says, set_up),
 		cmocka_unit_test_setup(colours_prefixes, set_up),

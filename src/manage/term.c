@@ -22,8 +22,16 @@ void term_put(struct term *t, char c)
 
 void term_write(struct term *t, const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		term_put(t, text[i]);
+	while (len) {
+		u32 n = (u32)min_u64(len, TERM_BUFFER - t->used);
+
+		memcpy(t->buffer + t->used, text, n);
+		t->used += n;
+		text += n;
+		len -= n;
+		if (t->used == TERM_BUFFER)
+			term_flush(t);
+	}
 }
 
 void term_puts(struct term *t, const char *text)

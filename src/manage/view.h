@@ -19,6 +19,7 @@ struct view {
 	struct history *log;
 	struct shell *shell;
 	struct channel *channels[CONFIG_VMS_MAX]; /* NULL: a VM without a console */
+	unsigned channel_end; /* one more than the last that is not NULL; atomic */
 
 	/* Private from here on, and zero to begin with. */
 	struct overview overview;
@@ -38,6 +39,12 @@ void view_init(struct view *v);
 void view_start(struct view *v);
 /* A byte from the operator. */
 void view_key(struct view *v, u8 byte);
+/* Channels may come while the view is in use. */
+static inline unsigned view_channel_end(const struct view *v)
+{
+	return __atomic_load_n(&v->channel_end, __ATOMIC_ACQUIRE);
+}
+
 /* The channel that what is typed goes to next; NULL: none. */
 struct channel *view_channel(const struct view *v);
 

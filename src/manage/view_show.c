@@ -93,7 +93,7 @@ void view_flush(struct view *v, u64 now)
 {
 	if (v->kind != VIEW_OVERVIEW)
 		return;
-	for (unsigned i = 0; i < CONFIG_VMS_MAX; i++) {
+	for (unsigned i = 0; i < view_channel_end(v); i++) {
 		struct channel *ch = v->channels[i];
 
 		if (!ch || ch->silent_at > now)
@@ -107,7 +107,7 @@ u64 view_flush_due(const struct view *v)
 {
 	u64 due = HOST_FOREVER;
 
-	for (unsigned i = 0; i < CONFIG_VMS_MAX && v->kind == VIEW_OVERVIEW; i++)
+	for (unsigned i = 0; i < view_channel_end(v) && v->kind == VIEW_OVERVIEW; i++)
 		if (v->channels[i])
 			due = min_u64(due, v->channels[i]->silent_at);
 	return due;
@@ -132,7 +132,7 @@ static void show_missed(struct view *v, struct channel *ch)
 
 void show_backlog(struct view *v)
 {
-	for (unsigned i = 0; i < CONFIG_VMS_MAX; i++)
+	for (unsigned i = 0; i < view_channel_end(v); i++)
 		if (v->channels[i])
 			show_missed(v, v->channels[i]);
 }
@@ -193,7 +193,7 @@ bool view_pending(const struct view *v, bool *urgent)
 {
 	bool pending = log_pending(v);
 
-	for (unsigned i = 0; i < CONFIG_VMS_MAX; i++) {
+	for (unsigned i = 0; i < view_channel_end(v); i++) {
 		struct channel *ch = v->channels[i];
 		u32 unseen = channel_in_view(v, ch) ? history_unseen(&ch->output) : 0;
 
@@ -207,7 +207,7 @@ bool view_show(struct view *v)
 {
 	bool more = false;
 
-	for (unsigned i = 0; i < CONFIG_VMS_MAX; i++) {
+	for (unsigned i = 0; i < view_channel_end(v); i++) {
 		struct channel *ch = v->channels[i];
 
 		if (!channel_in_view(v, ch))

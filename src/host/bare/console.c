@@ -31,37 +31,43 @@ static void (*input_ready)(void);
 /* ---- Output; the lock is held */
 
 /* SBI "Debug Console Extension": a physical address; the image lies in one piece. */
-static bool dbcn_drain(void)
+static u32 dbcn_send(const u8 *bytes, u32 len)
 {
-	u32 at = out.head & (OUT_SIZE - 1), n = ring_used(&out);
 	struct sbi_result r;
 
-	if (n > OUT_SIZE - at)
-		n = OUT_SIZE - at;
-	r = sbi_call(SBI_EXT_DBCN, SBI_DBCN_CONSOLE_WRITE, n, common_pa(&out_bytes[at]), 0, 0, 0);
-	if (r.error || r.value > n)
-		return false;
-	out.head += (u32)r.value;
-	return r.value > 0;
+	r = sbi_call(SBI_EXT_DBCN, SBI_DBCN_CONSOLE_WRITE, len, common_pa(bytes), 0, 0, 0);
+	return r.error || r.value > len ? 0 : (u32)r.value;
 }
 
-static bool byte_drain(void)
+static u32 legacy_send(const u8 *bytes, u32 len)
 {
-	u8 byte = out_bytes[out.head & (OUT_SIZE - 1)];
+	for (u32 i = 0; i < len; i++)
+		sbi_call(SBI_EXT_LEGACY_CONSOLE_PUTCHAR, 0, bytes[i], 0, 0, 0, 0);
+	return len;
+}
 
-	if (kind == CONSOLE_LEGACY)
-		sbi_call(SBI_EXT_LEGACY_CONSOLE_PUTCHAR, 0, byte, 0, 0, 0, 0);
-	else if (!uart_put(byte))
-		return false;
-	out.head++;
-	return true;
+/* Hands bytes of the buffer to the device, and returns how many it took. */
+static u32 device_send(const u8 *bytes, u32 len)
+{
+	switch (kind) {
+	case CONSOLE_LEGACY: return legacy_send(bytes, len);
+	case CONSOLE_DBCN: return dbcn_send(bytes, len);
+	case CONSOLE_UART: break;
+	}
+	return uart_send(bytes, len);
 }
 
 /* As much as the device takes now. */
 static void out_drain(void)
 {
-	while (ring_used(&out) && (kind == CONSOLE_DBCN ? dbcn_drain() : byte_drain()))
-		;
+	u32 sent = 1;
+
+	while (sent && ring_used(&out)) {
+		u32 at = out.head & (OUT_SIZE - 1);
+
+		sent = device_send(&out_bytes[at], (u32)min_u64(ring_used(&out), OUT_SIZE - at));
+		out.head += sent;
+	}
 	if (has_interrupt)
 		uart_interrupts(true, ring_used(&out) > 0);
 }
@@ -80,6 +86,18 @@ static void out_put(u8 byte)
 	ring_put(&out, byte);
 }
 
+/* A UART with nothing before them takes bytes at once; what it leaves waits in the buffer. */
+static void out_write(const char *text, size_t len)
+{
+	size_t i = 0;
+
+	if (kind == CONSOLE_UART && !ring_used(&out))
+		i = uart_send((const u8 *)text, (u32)len);
+	for (; i < len; i++)
+		out_put((u8)text[i]);
+	out_drain();
+}
+
 /* When the hypervisor dies, the lock's holder may be dead as well. */
 static void console_lock(void)
 {
@@ -96,20 +114,15 @@ static void console_unlock(void)
 void bare_console_write(const char *text, size_t len)
 {
 	console_lock();
-	for (size_t i = 0; i < len; i++)
-		out_put((u8)text[i]);
-	out_drain();
+	out_write(text, len);
 	console_unlock();
 }
 
 void bare_console_log(const char *line, size_t len)
 {
 	console_lock();
-	for (size_t i = 0; i < len; i++)
-		out_put((u8)line[i]);
-	out_put('\r');
-	out_put('\n');
-	out_drain();
+	out_write(line, len);
+	out_write("\r\n", 2);
 	console_unlock();
 	if (panicking)
 		bare_console_drain();
@@ -151,6 +164,8 @@ int bare_console_getc(void)
 	int c;
 
 	lock_take(&lock);
+	if (!has_interrupt) /* nothing else tells that there is room again */
+		out_drain();
 	c = ring_get(&in);
 	if (c < 0)
 		c = device_get();

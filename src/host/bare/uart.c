@@ -4,22 +4,24 @@
 #include "host/bare/table.h"
 #include "host/bare/tree.h"
 
-enum uart_reg { UART_RBR_THR, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR };
+enum uart_reg { UART_RBR_THR, UART_IER, UART_IIR_FCR, UART_LCR, UART_MCR, UART_LSR };
 
 enum {
 	IER_RECEIVED = 1,
 	IER_ROOM = 2,
 	FCR_ENABLE = 1,
+	IIR_FIFOS = 0xc0, /* FIFOs are enabled, and work */
 	MCR_OUT2 = 8, /* lets interrupts out on PC-like boards */
 	LSR_RECEIVED = 1,
 	LSR_ROOM = 0x20,
 };
 
-#define FIFO_SIZE 16
+#define FIFO_SIZE 16 /* of the transmitter, with FIFOs enabled */
 
 static u8 *base;
 static u32 shift, width;
-static unsigned room; /* bytes that the FIFO surely takes without another look */
+static u32 fifo_size; /* 1: there is no FIFO */
+static u32 room;      /* bytes that the transmitter surely takes without another look */
 
 static u8 uart_read(enum uart_reg reg)
 {
@@ -52,20 +54,42 @@ bool uart_init(const struct tree_uart *uart)
 	if (!base)
 		return false;
 	uart_write(UART_IER, 0);
-	uart_write(UART_FCR, FCR_ENABLE);
+	uart_write(UART_IIR_FCR, FCR_ENABLE);
+	fifo_size = (uart_read(UART_IIR_FCR) & IIR_FIFOS) == IIR_FIFOS ? FIFO_SIZE : 1;
 	uart_write(UART_MCR, (u8)(uart_read(UART_MCR) | MCR_OUT2));
 	return true;
 }
 
-bool uart_put(u8 byte)
+static void uart_write_bytes(const u8 *at, const u8 *end)
 {
-	if (!room)
-		room = uart_read(UART_LSR) & LSR_ROOM ? FIFO_SIZE : 0;
-	if (!room)
-		return false;
-	room--;
-	uart_write(UART_RBR_THR, byte);
-	return true;
+	volatile u8 *thr = base;
+
+	if (width == 1)
+		while (at < end)
+			*thr = *at++;
+	else
+		while (at < end)
+			uart_write(UART_RBR_THR, *at++);
+}
+
+/* One look at the line status tells of room for a whole FIFO. */
+u32 uart_send(const u8 *bytes, u32 len)
+{
+	u32 sent = 0;
+
+	while (sent < len) {
+		u32 n;
+
+		if (!room)
+			room = uart_read(UART_LSR) & LSR_ROOM ? fifo_size : 0;
+		if (!room)
+			break;
+		n = (u32)min_u64(len - sent, room);
+		uart_write_bytes(bytes + sent, bytes + sent + n);
+		room -= n;
+		sent += n;
+	}
+	return sent;
 }
 
 int uart_get(void)

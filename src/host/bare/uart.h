@@ -8,8 +8,8 @@ struct tree_uart;
 
 /* False if its registers cannot be mapped. The firmware has set the line up. */
 bool uart_init(const struct tree_uart *uart);
-/* False when there is no room now. */
-bool uart_put(u8 byte);
+/* Sends as many of them as there is room for now, and returns how many. */
+u32 uart_send(const u8 *bytes, u32 len);
 /* -1 when there is nothing. */
 int uart_get(void);
 /* Interrupts for input, and for room to send. */

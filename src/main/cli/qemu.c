@@ -8,15 +8,16 @@
 enum { ARGS_MAX = 24 };
 
 #define BATCH_ARGUMENT "bulkhead.batch"
+#define COLOUR_ARGUMENT "colour"
 #define BATCH_DONE "bulkhead: batch: all VMs powered off"
 #define BATCH_FAILED "bulkhead: batch: FAILED: "
 
 static bool append_make(struct qemu_command *command, const struct qemu_options *options)
 {
 	const char *more = options->append ? options->append : "";
-	int length = snprintf(command->append, sizeof(command->append), "%s%s%s",
-			      options->batch ? BATCH_ARGUMENT : "",
-			      options->batch && *more ? " " : "", more);
+	const char *own = options->batch ? BATCH_ARGUMENT : options->colour ? COLOUR_ARGUMENT : "";
+	int length = snprintf(command->append, sizeof(command->append), "%s%s%s", own,
+			      *own && *more ? " " : "", more);
 
 	if (length < (int)sizeof(command->append))
 		return true;

@@ -14,6 +14,7 @@ struct qemu_options {
 	const char *system; /* the system image */
 	const char *append; /* boot arguments for the hypervisor; NULL: none */
 	bool batch;
+	bool colour; /* the console is on a terminal that knows colours; not with batch */
 	char **rest; /* goes to QEMU as it is */
 	int rest_count;
 };

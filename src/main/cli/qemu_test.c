@@ -40,6 +40,26 @@ static void makes_the_command(void **state unused)
 		       "-append bulkhead.batch\n");
 }
 
+static void tells_of_colours(void **state unused)
+{
+	struct qemu_options options = {
+		.machine = { .harts = 1, .memory = 128 * MIB },
+		.cpu = "rv64",
+		.image = "i",
+		.system = "s",
+		.colour = true,
+	};
+
+	expect_command(&options, "qemu-system-riscv64 -M virt -cpu rv64 -smp 1 -m 128M -nographic "
+		       "-kernel i -initrd s -append colour\n");
+	options.append = "hide=sstc";
+	expect_command(&options, "qemu-system-riscv64 -M virt -cpu rv64 -smp 1 -m 128M -nographic "
+		       "-kernel i -initrd s -append 'colour hide=sstc'\n");
+	options.batch = true;
+	expect_command(&options, "qemu-system-riscv64 -M virt -cpu rv64 -smp 1 -m 128M -nographic "
+		       "-kernel i -initrd s -append 'bulkhead.batch hide=sstc'\n");
+}
+
 static void quotes_for_a_shell(void **state unused)
 {
 	char icount[] = "-icount", shift[] = "shift=0,sleep=off", odd[] = "it's $HOME", none[] = "";
@@ -94,6 +114,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(makes_the_command),
+		cmocka_unit_test(tells_of_colours),
 		cmocka_unit_test(quotes_for_a_shell),
 		cmocka_unit_test(refuses_long_arguments),
 		cmocka_unit_test(reads_the_last_word),

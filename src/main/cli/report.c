@@ -6,21 +6,21 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool colours(void)
+bool report_colours(int fd)
 {
 	const char *term = getenv("TERM");
 
-	return isatty(STDERR_FILENO) && !getenv("NO_COLOR") && term && strcmp(term, "dumb");
+	return isatty(fd) && !getenv("NO_COLOR") && term && strcmp(term, "dumb");
 }
 
 const char *report_bold(void)
 {
-	return colours() ? "\x1b[1m" : "";
+	return report_colours(STDERR_FILENO) ? "\x1b[1m" : "";
 }
 
 const char *report_plain(void)
 {
-	return colours() ? "\x1b[0m" : "";
+	return report_colours(STDERR_FILENO) ? "\x1b[0m" : "";
 }
 
 void report_error(const char *fmt, ...)

@@ -12,7 +12,9 @@ void report_mistake(const char *file, const char *path, const char *fmt, ...) pr
 void report_progress(const char *fmt, ...) printf_like(1, 2);
 /* The "s" behind a word for @count things, or "". */
 static inline const char *plural(u64 count) { return count == 1 ? "" : "s"; }
-/* The words that switch colours on and off; "" when stderr is no terminal. */
+/* Whether colours may be used there: a terminal that knows them, and NO_COLOR is not set. */
+bool report_colours(int fd);
+/* The words that switch bold on and off; "" when stderr is no terminal. */
 const char *report_bold(void);
 const char *report_plain(void);
 
