@@ -154,6 +154,7 @@ class Machine:
 		self.child = pexpect.spawn(str(command[0]), [str(word) for word in command[1:]],
 					   timeout=LIMIT, echo=False, cwd=str(ROOT),
 					   encoding="utf-8", codec_errors="replace",
+					   env=dict(os.environ, NO_COLOR="1"),
 					   dimensions=(24, 200), searchwindowsize=30000)
 		self.child.delaybeforesend = None
 		self.child.logfile_read = self

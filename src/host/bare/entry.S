@@ -35,7 +35,6 @@ boot_entry:
 
 	lla sp, boot_stack_end
 	lla tp, boot_percpu
-	li fp, 0
 	lla a0, image_start_code
 	mv s2, a0		/* physical */
 	call boot_tables	/* a0: satp */
@@ -61,7 +60,6 @@ boot_secondary:
 	call boot_go_virtual
 	mv tp, s1
 	ld sp, PERCPU_BOOT_SP(tp)
-	li fp, 0
 	call bare_boot_secondary	/* does not return */
 
 /*

@@ -267,6 +267,7 @@ enum cli_result run_command(int argc, char **argv)
 	run.qemu.bios = bios;
 	run.qemu.append = append;
 	run.qemu.batch = batch;
+	run.qemu.colour = !batch && report_colours(STDOUT_FILENO);
 	run.qemu.rest = operands.rest;
 	run.qemu.rest_count = operands.rest_count;
 	d = description_open(operands.system);
