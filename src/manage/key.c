@@ -48,8 +48,11 @@ int key_decode(struct keys *k, u8 byte)
 		*k = (struct keys){ .state = KEYS_ESC };
 		return KEY_NONE;
 	}
-	if (k->state == KEYS_PLAIN)
+	/* A control key is meant as such in the middle of a sequence, too, which it ends. */
+	if (k->state == KEYS_PLAIN || byte < ' ') {
+		k->state = KEYS_PLAIN;
 		return byte;
+	}
 	if (k->state == KEYS_CSI)
 		return key_csi(k, byte);
 	if (k->state == KEYS_ESC && (byte == '[' || byte == 'O')) {
@@ -58,8 +61,7 @@ int key_decode(struct keys *k, u8 byte)
 	}
 	if (k->state == KEYS_ESC) {
 		k->state = KEYS_PLAIN;
-		/* A control key after a lone ESC is meant as such. */
-		return byte < ' ' ? byte : KEY_OTHER;
+		return KEY_OTHER;
 	}
 	k->state = KEYS_PLAIN;
 	return key_letter(byte);
