@@ -234,7 +234,9 @@ class Machine:
 	def row(self, name):
 		"""A VM's line in the list: state, restarts and last end."""
 		found = self.ask("list", rf"\n *\d+  {name} +([a-z]+) +\d+ +[\d.]+ \w+  \S+ +(\d+)  "
-				 r"([^\r\n]*)\r")
+				 r"([^\r\n]*)\r", r"last end\r+\n\r")
+		if not found.groups():  # soon after the boot there is none yet
+			return "none", 0, ""
 		return found[1], int(found[2]), found[3].strip()
 
 	def wait_row(self, name, wanted):

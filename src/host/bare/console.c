@@ -57,6 +57,12 @@ static u32 device_send(const u8 *bytes, u32 len)
 	return uart_send(bytes, len);
 }
 
+/* While there is no room for input, it stays in the UART, where flow control holds it back. */
+static void interrupts_arm(void)
+{
+	uart_interrupts(ring_room(&in) > 0, ring_used(&out) > 0);
+}
+
 /* As much as the device takes now. */
 static void out_drain(void)
 {
@@ -69,7 +75,7 @@ static void out_drain(void)
 		out.head += sent;
 	}
 	if (has_interrupt)
-		uart_interrupts(true, ring_used(&out) > 0);
+		interrupts_arm();
 }
 
 /* Waits for room, until @until at most. */
@@ -169,6 +175,8 @@ int bare_console_getc(void)
 	c = ring_get(&in);
 	if (c < 0)
 		c = device_get();
+	else if (has_interrupt && ring_room(&in) == 1)
+		interrupts_arm();
 	lock_drop(&lock);
 	return c;
 }
@@ -179,7 +187,7 @@ static void uart_interrupt(void)
 	int c;
 
 	lock_take(&lock);
-	while (n < IN_SIZE && (c = uart_get()) >= 0) {
+	while (ring_room(&in) && (c = uart_get()) >= 0) {
 		ring_put(&in, (u8)c);
 		n++;
 	}
