@@ -172,10 +172,10 @@ static apart u64 light_load(struct hext_vcpu *h, u64 insn)
 
 static apart u64 light_store(struct hext_vcpu *h, u64 insn)
 {
-	u64 value = h->frame.x[insn_rs2((u32)insn)];
+	unsigned size = insn_access_size((u32)insn);
+	u64 value = h->frame.x[insn_rs2((u32)insn)] & (~0ul >> (64 - 8 * size));
 
-	if (!light_has(insn_rs2((u32)insn)) ||
-	    !light_bus(h, light_gpa(), insn_access_size((u32)insn), true, &value))
+	if (!light_has(insn_rs2((u32)insn)) || !light_bus(h, light_gpa(), size, true, &value))
 		return CAUSE_STORE_GUEST_PAGE_FAULT;
 	light_skip(insn_htinst_length(insn));
 	return light_done(h, EXIT_MMIO);
@@ -204,7 +204,7 @@ static apart u64 light_compressed(struct hext_vcpu *h, u64 scause, u32 insn)
 
 	if (!insn_decode_access(insn, &a) || a.fp || !light_has(a.reg))
 		return scause;
-	value = h->frame.x[a.reg];
+	value = h->frame.x[a.reg] & (~0ul >> (64 - 8 * a.size));
 	if (!light_bus(h, light_gpa(), a.size, a.store, &value))
 		return scause;
 	if (!a.store)
