@@ -41,6 +41,24 @@ struct vmexit {
 	};
 };
 
+/* SBI, "Binary Encoding": a0 to a7 of the integer registers into the question; the error goes
+ * to a0 and, but for the legacy extensions, a value to a1. */
+static inline void exit_ask_sbi(struct vmexit *e, const u64 x[32])
+{
+#pragma GCC unroll 6
+	for (unsigned i = 0; i < 6; i++)
+		e->sbi.args[i] = x[10 + i];
+	e->sbi.fid = x[16];
+	e->sbi.ext = x[17];
+}
+
+static inline void exit_answer_sbi(const struct vmexit *e, u64 x[32])
+{
+	x[10] = e->sbi.error;
+	if (!e->sbi.legacy)
+		x[11] = e->sbi.value;
+}
+
 /* "mmio", "sbi", ... for the operator. */
 const char *exit_name(enum exit_kind kind);
 

@@ -149,7 +149,7 @@ static void hext_answer(struct hext_vcpu *h)
 	case EXIT_SBI:
 		if (h->priv->exit.sbi.no_return)
 			break;
-		hext_answer_sbi(h);
+		exit_answer_sbi(&h->priv->exit, h->frame.x);
 		h->frame.pc += 4;
 		break;
 	default:
@@ -166,7 +166,7 @@ static bool hext_inside(struct hext_vcpu *h)
 {
 	u32 requests;
 
-	__atomic_store_n(&h->shared->mode, HEXT_IN_GUEST, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&h->shared->fences.inside, true, __ATOMIC_SEQ_CST);
 	requests = __atomic_load_n(&h->vcpu->requests, __ATOMIC_SEQ_CST);
 	/* Once: who asks from here on sees us inside, interrupts and waits. A flood of fences must
 	 * not keep the guest out, as only in the guest the hart is preempted. */
@@ -177,7 +177,7 @@ static bool hext_inside(struct hext_vcpu *h)
 		hext_sync_irqs(h);
 		hext_enter(&h->frame);
 	}
-	__atomic_store_n(&h->shared->mode, HEXT_OUTSIDE, __ATOMIC_RELEASE);
+	__atomic_store_n(&h->shared->fences.inside, false, __ATOMIC_RELEASE);
 	return !requests;
 }
 

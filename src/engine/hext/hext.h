@@ -10,6 +10,7 @@
 #include "engine/hext/gstage.h"
 #include "riscv/insn.h"
 #include "riscv/isa.h"
+#include "vm/fences.h"
 #include "vm/vm.h"
 
 extern const struct engine_ops hext_engine;
@@ -17,21 +18,12 @@ extern const struct engine_ops hext_engine;
 /* What is found on this machine, once, on the boot hart; false when it has no H extension. */
 bool hext_probe(void);
 
-#define HEXT_FENCES 8
 #define HEXT_HARTS 64
-
-enum hext_mode { HEXT_OUTSIDE, HEXT_IN_GUEST };
 
 /* vcpu->engine: what other tasks touch. */
 struct hext_shared {
-	u32 mode; /* atomic; enum hext_mode */
 	u32 irqs; /* atomic; bits of hvip: levels, and the edge of VSSIP until it is taken over */
-
-	struct lock lock; /* guards what follows */
-	bool fence_all;   /* too many fences for the queue: drop everything */
-	bool fence_i;
-	unsigned fence_count;
-	struct fence fences[HEXT_FENCES];
+	struct fences fences;
 };
 
 /* vcpu->priv->engine: the guest's own. */
@@ -127,29 +119,6 @@ void hext_inject(struct hext_vcpu *h, u64 cause, u64 tval);
 /* The guest's instruction; of a compressed one the high half is anything. 0 where the guest could
  * not fetch it, or for the illegal instruction that is 0: the CSRs of its trap may be gone then. */
 u32 hext_fetch(u64 pc);
-
-/* sbi: a0 to a7 into the exit; "Binary Encoding": the error goes to a0 and, but for the legacy
- * extensions, a value to a1. */
-static inline void hext_ask_sbi(struct hext_vcpu *h)
-{
-	struct vmexit *e = &h->priv->exit;
-	const u64 *a = &h->frame.x[10];
-
-#pragma GCC unroll 6
-	for (unsigned i = 0; i < 6; i++)
-		e->sbi.args[i] = a[i];
-	e->sbi.fid = a[6];
-	e->sbi.ext = a[7];
-}
-
-static inline void hext_answer_sbi(struct hext_vcpu *h)
-{
-	const struct vmexit *e = &h->priv->exit;
-
-	h->frame.x[10] = e->sbi.error;
-	if (!e->sbi.legacy)
-		h->frame.x[11] = e->sbi.value;
-}
 
 /* mmio.c */
 bool hext_guest_page_fault(struct hext_vcpu *h);

@@ -141,9 +141,9 @@ bool hext_wakeup_pending(struct vcpu *v)
 
 /* ---- Fences. ---- */
 
-static bool fence_is_all(const struct fence *f)
+static bool fence_is_large(const struct fence *f)
 {
-	return f->size > FENCE_PAGES_MAX * PAGE || (!f->size && !f->start);
+	return fence_is_all(f) || f->size > FENCE_PAGES_MAX * PAGE;
 }
 
 static void fence_pages(const struct fence *f)
@@ -168,7 +168,7 @@ void hext_fence_here(const struct fence *f)
 {
 	if (f->kind == FENCE_I) {
 		fence_i();
-	} else if (!fence_is_all(f) && f->start + f->size >= f->start) {
+	} else if (!fence_is_large(f)) {
 		if (hext_machine.svinval)
 			svinval_begin();
 		fence_pages(f);
@@ -181,52 +181,20 @@ void hext_fence_here(const struct fence *f)
 	}
 }
 
-static void fence_queue(struct hext_shared *s, const struct fence *f)
-{
-	lock_take(&s->lock);
-	if (f->kind == FENCE_I)
-		s->fence_i = true;
-	else if (s->fence_count < HEXT_FENCES)
-		s->fences[s->fence_count++] = *f;
-	else
-		s->fence_all = true;
-	lock_drop(&s->lock);
-}
-
-/*
- * The caller must not go on before the target's old translations are gone. A target that is not
- * in the guest has not to be waited for: it drops them before it enters. One that is, is being
- * interrupted and leaves within microseconds; two that fence each other are both outside.
- */
 void hext_fence(struct vcpu *v, const struct fence *fence)
 {
-	struct hext_shared *s = shared_of(v);
-
-	if (v->task == host_task_self()) {
+	if (v->task == host_task_self())
 		hext_fence_here(fence);
-		return;
-	}
-	fence_queue(s, fence);
-	vcpu_request(v, VCPU_REQ_ENGINE);
-	while (__atomic_load_n(&s->mode, __ATOMIC_SEQ_CST) == HEXT_IN_GUEST &&
-	       __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) & VCPU_REQ_ENGINE)
-		;
+	else
+		fences_ask(&shared_of(v)->fences, v, fence);
+}
+
+static void fence_apply(void *arg unused, const struct fence *fence)
+{
+	hext_fence_here(fence);
 }
 
 void hext_take_fences(struct hext_vcpu *h)
 {
-	struct hext_shared *s = h->shared;
-
-	lock_take(&s->lock);
-	__atomic_fetch_and(&h->vcpu->requests, ~(u32)VCPU_REQ_ENGINE, __ATOMIC_SEQ_CST);
-	if (s->fence_i)
-		fence_i();
-	if (s->fence_all)
-		hfence_vvma_all();
-	else
-		for (unsigned i = 0; i < s->fence_count; i++)
-			hext_fence_here(&s->fences[i]);
-	s->fence_count = 0;
-	s->fence_all = s->fence_i = false;
-	lock_drop(&s->lock);
+	fences_take(&h->shared->fences, h->vcpu, fence_apply, NULL);
 }

@@ -49,16 +49,16 @@ static apart u64 light_sbi_call(struct hext_vcpu *h)
 {
 	const struct vmexit *e = &h->priv->exit; /* of kind EXIT_NONE: no answer is left for later */
 
-	__atomic_store_n(&h->shared->mode, HEXT_OUTSIDE, __ATOMIC_RELEASE);
-	hext_ask_sbi(h);
+	__atomic_store_n(&h->shared->fences.inside, false, __ATOMIC_RELEASE);
+	exit_ask_sbi(&h->priv->exit, h->frame.x);
 	sbi_handle(h->vcpu);
 	h->priv->exits[EXIT_SBI]++;
 	if (!e->sbi.no_return) {
-		hext_answer_sbi(h);
+		exit_answer_sbi(&h->priv->exit, h->frame.x);
 		light_skip(4);
 	}
 	hext_sync_irqs(h);
-	__atomic_store_n(&h->shared->mode, HEXT_IN_GUEST, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&h->shared->fences.inside, true, __ATOMIC_SEQ_CST);
 	return __atomic_load_n(&h->vcpu->requests, __ATOMIC_SEQ_CST) | h->vcpu->hsm ? CAUSE_INTERRUPT : 0;
 }
 

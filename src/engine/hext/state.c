@@ -7,20 +7,13 @@
 
 #include "engine/hext/hext.h"
 #include "host/bare/probe.h"
+#include "host/bare/registers.h"
 #include "riscv/csr.h"
 #include "riscv/csr_access.h"
 #include "riscv/sbi.h"
 
-u64 hext_save_f(u64 f[32]);
-void hext_load_f(const u64 f[32], u64 fcsr);
-void hext_save_v(u8 *regs);
-void hext_load_v(const u8 *regs, u64 vl, u64 vtype);
-
-/* What a hart holds: the serial of the vCPU whose CSRs it has, and whether it was set up. */
-static struct {
-	u64 serial;
-	bool ready;
-} hext_harts[HEXT_HARTS];
+/* Harts that were set up. Whose CSRs a hart holds, percpu()->engine says. */
+static bool hext_ready[HEXT_HARTS];
 
 static u64 hext_serial;
 
@@ -52,7 +45,6 @@ static void hart_setup(void)
 {
 	if (!hext_machine.sstc)
 		hart_silence_vstimecmp();
-	csr_write(CSR_STVEC, (u64)hext_vector);
 	csr_write(CSR_HEDELEG, HEDELEG);
 	csr_write(CSR_HIDELEG, HIDELEG);
 	csr_write(CSR_HIE, 0);
@@ -149,12 +141,12 @@ void hext_arrive(struct hext_vcpu *h)
 
 	h->live = true;
 	percpu()->serving = h->vcpu->vm->config.name;
-	if (hext_harts[hart].serial == h->serial && h->hart == hart && !h->changed)
+	if (percpu()->engine == h && h->hart == hart && !h->changed)
 		return;
-	if (!hext_harts[hart].ready) {
+	if (!hext_ready[hart])
 		hart_setup();
-		hext_harts[hart].ready = true;
-	}
+	hext_ready[hart] = true;
+	csr_write(CSR_STVEC, (u64)hext_vector);
 	/* What other harts mapped for the hypervisor before now is visible from here on, so that no
 	 * page fault of its own comes between a guest's trap and the reading of its CSRs. */
 	sfence_vma_all();
@@ -163,7 +155,7 @@ void hext_arrive(struct hext_vcpu *h)
 	hext_settle(h, hart);
 	/* The register files follow when the guest touches them. */
 	h->frame.sstatus &= ~(SSTATUS_FS | SSTATUS_VS);
-	hext_harts[hart].serial = h->serial;
+	percpu()->engine = h;
 	h->changed = false;
 }
 
@@ -171,7 +163,7 @@ static void hext_save_fp(struct hext_vcpu *h)
 {
 	if ((h->frame.sstatus & SSTATUS_FS) != SSTATUS_FS_DIRTY)
 		return;
-	h->fcsr = hext_save_f(h->f);
+	h->fcsr = registers_save_f(h->f);
 	h->frame.sstatus = (h->frame.sstatus & ~SSTATUS_FS) | SSTATUS_FS_CLEAN;
 }
 
@@ -184,7 +176,7 @@ static void hext_save_vector(struct hext_vcpu *h)
 	h->vcsr = csr_read(CSR_VCSR);
 	h->vl = csr_read(CSR_VL);
 	h->vtype = csr_read(CSR_VTYPE);
-	hext_save_v(h->v);
+	registers_save_v(h->v);
 	h->frame.sstatus = (h->frame.sstatus & ~SSTATUS_VS) | SSTATUS_VS_CLEAN;
 }
 
@@ -207,7 +199,7 @@ static bool hext_enable_fp(struct hext_vcpu *h)
 	if (!hext_machine.fp || !(csr_read(CSR_VSSTATUS) & SSTATUS_FS) ||
 	    (h->frame.sstatus & SSTATUS_FS))
 		return false;
-	hext_load_f(h->f, h->fcsr);
+	registers_load_f(h->f, h->fcsr);
 	h->frame.sstatus |= SSTATUS_FS_CLEAN;
 	return true;
 }
@@ -225,7 +217,7 @@ static bool hext_enable_vector(struct hext_vcpu *h)
 		vm_log(h->vcpu->vm, "no memory left in its budget for vector registers");
 		return false;
 	}
-	hext_load_v(h->v, h->vl, h->vtype);
+	registers_load_v(h->v, h->vl, h->vtype);
 	csr_write(CSR_VSTART, h->vstart);
 	csr_write(CSR_VCSR, h->vcsr);
 	h->frame.sstatus |= SSTATUS_VS_CLEAN;
@@ -249,7 +241,7 @@ void hext_fp_set(struct hext_vcpu *h, unsigned reg, u64 value)
 {
 	hext_save_fp(h);
 	h->f[reg] = value;
-	hext_load_f(h->f, h->fcsr);
+	registers_load_f(h->f, h->fcsr);
 	h->frame.sstatus |= SSTATUS_FS_DIRTY;
 	csr_set(CSR_VSSTATUS, SSTATUS_FS_DIRTY);
 }

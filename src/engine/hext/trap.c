@@ -139,7 +139,7 @@ bool hext_trap(struct hext_vcpu *h)
 	case CAUSE_STORE_GUEST_PAGE_FAULT:
 		return hext_guest_page_fault(h);
 	case CAUSE_ECALL_VS:
-		hext_ask_sbi(h);
+		exit_ask_sbi(&h->priv->exit, h->frame.x);
 		h->priv->exit.kind = EXIT_SBI;
 		return true;
 	case CAUSE_VIRTUAL_INSN:

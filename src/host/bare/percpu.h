@@ -31,7 +31,7 @@ struct percpu {
 	u64 hart_id; /* the firmware's */
 	struct host_task *task; /* the running one: host_task_self() */
 	const char *serving; /* which VM, for the panic message; the engine's, NULL: none */
-	void *engine;        /* the engine's own, NULL at first */
+	void *engine;        /* the vCPU, as its engine keeps it, whose state the hart holds; NULL at first */
 
 	u64 satp; /* as in the CSR */
 	u32 ipi;  /* atomic: an interrupt was sent and not yet seen */

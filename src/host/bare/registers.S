@@ -15,27 +15,27 @@
 	.endm
 
 	.text
-	/* u64 hext_save_f(u64 f[32]): returns fcsr */
-	.globl hext_save_f
-hext_save_f:
+	/* u64 registers_save_f(u64 f[32]): returns fcsr */
+	.globl registers_save_f
+registers_save_f:
 	li t0, SSTATUS_FS
 	csrs sstatus, t0
 	EACH_F fsd
 	csrr a0, fcsr
 	ret
 
-	/* void hext_load_f(const u64 f[32], u64 fcsr) */
-	.globl hext_load_f
-hext_load_f:
+	/* void registers_load_f(const u64 f[32], u64 fcsr) */
+	.globl registers_load_f
+registers_load_f:
 	li t0, SSTATUS_FS
 	csrs sstatus, t0
 	EACH_F fld
 	csrw fcsr, a1
 	ret
 
-	/* void hext_save_v(u8 *regs): 32 * vlenb bytes; the CSRs must have been saved before */
-	.globl hext_save_v
-hext_save_v:
+	/* void registers_save_v(u8 *regs): 32 * vlenb bytes; the CSRs must have been saved before */
+	.globl registers_save_v
+registers_save_v:
 	li t0, SSTATUS_VS
 	csrs sstatus, t0
 	csrw vstart, zero
@@ -50,10 +50,10 @@ hext_save_v:
 	vs8r.v v24, (a0)
 	ret
 
-	/* void hext_load_v(const u8 *regs, u64 vl, u64 vtype): vl and vtype as they were read; an
+	/* void registers_load_v(const u8 *regs, u64 vl, u64 vtype): vl and vtype as they were read; an
 	 * illegal vtype becomes vill again. The caller then sets vstart and vcsr. */
-	.globl hext_load_v
-hext_load_v:
+	.globl registers_load_v
+registers_load_v:
 	li t0, SSTATUS_VS
 	csrs sstatus, t0
 	csrw vstart, zero
