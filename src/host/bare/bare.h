@@ -36,6 +36,14 @@ void bare_interrupts_to(unsigned hart);
 /* Drops all second-stage translations of @vmid on the harts of the mask (by index) but this one. */
 void bare_remote_hfence_gvma_vmid(u64 harts, unsigned vmid);
 
+/* Maps a page of the image's code a second time, at @va of every space; before the first space is
+ * made. False when memory is short. */
+bool bare_map_code(u64 va, const void *code);
+/* Physical address of a space's private memory. */
+u64 bare_private_pa(const void *private);
+/* The translation modes that satp takes: bit n for MODE n. Boot only, in the common space. */
+u32 bare_satp_modes(void);
+
 /* In bytes: what the hypervisor has in use for itself, and all RAM that it manages. */
 struct bare_memory {
 	u64 image;  /* code and static data */

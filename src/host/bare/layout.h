@@ -10,6 +10,9 @@
  *   STACKS_BASE               stacks of tasks, each above an unmapped guard
  *   DEVICES_BASE              devices, the host's device tree, one page for passing use
  *   IMAGE_BASE                this program
+ *
+ * None of it is marked global (PTE_G): a guest without two-stage translation may have something else
+ * at these addresses, and a global entry would be found whatever the ASID.
  */
 #ifndef HOST_BARE_LAYOUT_H
 #define HOST_BARE_LAYOUT_H

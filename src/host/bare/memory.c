@@ -78,7 +78,7 @@ static bool common_add_table(u64 *slot, u64 pa)
 	passing = table_map_passing(page);
 	memset(passing, 0, PAGE);
 	if (inside)
-		passing[pte_index(page, 0)] = pte_make(page, TABLE_RW | PTE_G);
+		passing[pte_index(page, 0)] = pte_make(page, TABLE_RW);
 	*slot = pte_make(page, PTE_V);
 	fence_local();
 	return inside || common_map(page);
@@ -90,7 +90,7 @@ static bool common_map(u64 pa)
 
 	if (!(*slot & PTE_V) && !common_add_table(slot, pa))
 		return false;
-	*level0_slot(*slot, pa) = pte_make(pa, TABLE_RW | PTE_G);
+	*level0_slot(*slot, pa) = pte_make(pa, TABLE_RW);
 	return true;
 }
 

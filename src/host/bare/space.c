@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "host/bare/bare.h"
 #include "host/bare/cpu.h"
 #include "host/bare/memory.h"
 #include "host/bare/percpu.h"
@@ -42,7 +43,7 @@ void space_activate(struct host_space *space)
 		return;
 	csr_write(CSR_SATP, satp);
 	__atomic_store_n(&pc->satp, satp, __ATOMIC_RELEASE);
-	/* The common upper half is global; only the lower one may be another's. */
+	/* The common upper half is the same; only the lower one may be another's. */
 	if (!(satp & SATP_ASID))
 		__asm__ volatile("sfence.vma zero, %0" ::"r"(0ul) : "memory");
 }
@@ -141,6 +142,48 @@ void host_private_free(struct host_space *space, void *p, u64 size)
 	heap_free(&space->heap, p, size);
 	host_space_enter(former);
 	account_refund(space->payer, heap_round(size));
+}
+
+/* ---- For an engine with translation modes of its own */
+
+bool bare_map_code(u64 va, const void *code)
+{
+	return table_map(boot_root, va, common_pa(code), PAGE, TABLE_RX, NULL);
+}
+
+u64 bare_private_pa(const void *private)
+{
+	return window_pa(private);
+}
+
+/* "satp": with a MODE that is not there the write has no effect. A deeper mode's table whose last
+ * entry leads to the root of the one before has everything of the upper half where it was. */
+static bool satp_try(unsigned mode, u64 *root, const u64 *lower)
+{
+	u64 satp = (u64)mode << SATP_MODE_SHIFT | common_pa(root) / PAGE;
+	bool there;
+
+	root[PTE_TABLE_ENTRIES - 1] = pte_make(common_pa(lower), PTE_V);
+	csr_write(CSR_SATP, satp);
+	there = csr_read(CSR_SATP) == satp;
+	csr_write(CSR_SATP, common_satp);
+	fence_local();
+	return there;
+}
+
+u32 bare_satp_modes(void)
+{
+	u64 *sv48 = host_alloc(PAGE, NULL), *sv57 = host_alloc(PAGE, NULL);
+	u32 modes = 1u << SATP_MODE_SV39;
+
+	if (sv48 && sv57 && satp_try(SATP_MODE_SV48, sv48, boot_root)) {
+		modes |= 1u << SATP_MODE_SV48;
+		if (satp_try(SATP_MODE_SV57, sv57, sv48))
+			modes |= 1u << SATP_MODE_SV57;
+	}
+	host_free(sv48, PAGE, NULL);
+	host_free(sv57, PAGE, NULL);
+	return modes;
 }
 
 /* ---- Spaces */

@@ -40,7 +40,7 @@ static bool stack_map(u64 va)
 
 	if (pa == MEMORY_NONE)
 		return false;
-	if (table_map(boot_root, va, pa, STACK_SIZE, TABLE_RW | PTE_G, NULL)) {
+	if (table_map(boot_root, va, pa, STACK_SIZE, TABLE_RW, NULL)) {
 		memory_count_own(STACK_SIZE);
 		return true;
 	}

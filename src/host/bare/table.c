@@ -38,7 +38,7 @@ static u64 boot_pointer(const struct table *t)
 static void boot_map_part(u64 image, const char *from, const char *to, u64 flags)
 {
 	for (u64 pa = (u64)(uintptr_t)from; pa < (u64)(uintptr_t)to; pa += PAGE)
-		image_level0.pte[(pa - image) / PAGE] = pte_make(pa, flags | PTE_G);
+		image_level0.pte[(pa - image) / PAGE] = pte_make(pa, flags);
 }
 
 u64 boot_tables(u64 image)
@@ -215,7 +215,7 @@ static void sfence_page(u64 va)
 
 void *table_map_passing(u64 pa)
 {
-	*devices_slot(PASSING_VA) = pte_make(pa, TABLE_RW | PTE_G);
+	*devices_slot(PASSING_VA) = pte_make(pa, TABLE_RW);
 	sfence_page(PASSING_VA);
 	return (void *)(uintptr_t)PASSING_VA;
 }
@@ -227,7 +227,7 @@ const void *table_map_fdt(u64 pa)
 
 	/* The header first: it says how long the whole is. */
 	for (u64 done = 0; done < size; done += PAGE) {
-		*devices_slot(FDT_BASE + done) = pte_make(first + done, TABLE_R | PTE_G);
+		*devices_slot(FDT_BASE + done) = pte_make(first + done, TABLE_R);
 		sfence_page(FDT_BASE + done);
 		if (done != PAGE)
 			continue;
@@ -243,7 +243,7 @@ void *table_map_device(u64 pa, u64 size)
 	u64 first = align_down(pa, PAGE), length = align_up(pa + size, PAGE) - first;
 	u64 va = align_up(device_next, 2 * MIB) + first % (2 * MIB);
 
-	if (!table_map(boot_root, va, first, length, TABLE_RW | PTE_G, NULL))
+	if (!table_map(boot_root, va, first, length, TABLE_RW, NULL))
 		return NULL;
 	device_next = va + length;
 	return (void *)(uintptr_t)(va + (pa - first));

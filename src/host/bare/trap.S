@@ -13,6 +13,9 @@
  */
 bare_trap_vector:
 	sd t0, PERCPU_SAVED_T0(tp)
+	/* For a vector that needed t0 to come here, and has saved it. */
+	.globl bare_trap_entered
+bare_trap_entered:
 	sd t1, PERCPU_SAVED_T1(tp)
 	ld t0, PERCPU_FIXUP(tp)
 	bnez t0, .Lfixup
