@@ -38,6 +38,8 @@ struct engine_regs {
 
 struct engine_ops {
 	const char *name;
+	/* Guests read the host's time: nothing can be subtracted from it, and it does not begin at 0. */
+	bool host_time;
 
 	/* All return 0 or a negative errno. fini undoes init, also a half-done one. */
 	int (*vm_init)(struct vm *vm);

@@ -209,7 +209,7 @@ static int vm_build(struct vm *vm)
 
 static int vm_start_vcpus(struct vm *vm)
 {
-	vm->time_base = host_time();
+	vm->time_base = vm->engine->host_time ? 0 : host_time();
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		int err = vm_start_vcpu(vm->vcpus[i]);
 
