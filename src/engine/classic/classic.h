@@ -1,0 +1,155 @@
+/*
+ * The engine for harts without the hypervisor extension: the guest's kernel runs in U-mode as its
+ * processes do; what it may not do there traps and is carried out on virtual CSRs (riscv/vs.h);
+ * its page tables are read into shadow tables, as a TLB would. Classic trap-and-emulate.
+ */
+#ifndef ENGINE_CLASSIC_CLASSIC_H
+#define ENGINE_CLASSIC_CLASSIC_H
+
+#include "engine/classic/frame.h"
+#include "engine/classic/shadow.h"
+#include "riscv/insn.h"
+#include "riscv/isa.h"
+#include "riscv/vs.h"
+#include "riscv/walk.h"
+#include "vm/fences.h"
+#include "vm/vm.h"
+
+extern const struct engine_ops classic_engine;
+
+/* What is found on this machine, once, on the boot hart; false when it cannot be used. */
+bool classic_probe(void);
+
+#define CLASSIC_REGIONS 80
+#define CLASSIC_TABLES_MAX 224 /* shadow tables a vCPU, 4 KiB each */
+
+/* vcpu->engine: what other tasks touch. */
+struct classic_shared {
+	u32 irqs; /* atomic; bits of sip: levels, and the edge of SSIP until it is taken over */
+	struct fences fences;
+};
+
+/* vcpu->priv->engine: the guest's own. On a page of its own, as it begins with the frame. */
+struct classic_vcpu {
+	struct classic_frame frame; /* first: entry.S knows only this */
+	struct vs vs;
+	struct vcpu *vcpu;
+	struct vcpu_private *priv;
+	struct classic_shared *shared;
+	struct shadow *shadow;
+	unsigned asid;     /* the first of its SHADOW_ASIDS of the hart; 0: none */
+	unsigned hart;     /* where it ran last */
+	bool live;         /* the hart is set up for it */
+	bool user_differs; /* counters and cache blocks are not U-mode's as S-mode's */
+	u64 mxr;           /* sstatus.MXR as the shadow tables have it */
+
+	/* An access being answered: mmio.c */
+	struct insn_access access;
+	u64 access_va;
+
+	/* Register files: loaded means the hart has this vCPU's, dirty that memory is older. */
+	bool fp_loaded, fp_dirty, v_loaded, v_dirty;
+	u64 f[32];
+	u64 fcsr;
+	u8 *v; /* the vector registers, NULL until first used */
+	u64 vstart, vcsr, vl, vtype;
+};
+
+/* A piece of guest-physical memory that is the host's. */
+struct classic_region {
+	u64 gpa, pa, size;
+	unsigned prot;
+};
+
+/* vm->engine_state */
+struct classic_vm {
+	struct isa isa; /* the guest's */
+	struct vs_config config;
+	unsigned region_count;
+	struct classic_region regions[CLASSIC_REGIONS];
+};
+
+/* What the engine found on the machine. */
+struct classic_machine {
+	struct isa isa;   /* the host's */
+	bool fp;          /* F and D */
+	u64 vlenb;        /* bytes of a vector register, 0: no V */
+	bool senvcfg;
+	unsigned asids;   /* of the hart; 1: none */
+	u32 satp_modes;   /* bit n: MODE n */
+	u64 senvcfg_mask; /* its bits that exist, of those that guests get */
+	u32 counters;     /* bits of scounteren that U-mode can be given */
+	const char *gate; /* the form of its code */
+	u64 gate_pa;
+	bool no_light;    /* everything takes the plain path */
+};
+extern struct classic_machine classic_machine;
+
+static inline struct classic_vcpu *classic_of(const struct vcpu *v) { return v->priv->engine; }
+static inline struct classic_vm *classic_vm_of(const struct vm *vm) { return vm->engine_state; }
+static inline struct classic_vm *vm_of(const struct classic_vcpu *c)
+{
+	return classic_vm_of(c->vcpu->vm);
+}
+
+/* state.c: the hart set up for a vCPU, and its register files. */
+void classic_arrive(struct classic_vcpu *c);
+void classic_put(struct vcpu *v);
+void classic_reset(struct vcpu *v, u64 pc, u64 a0, u64 a1);
+int classic_vcpu_init(struct vcpu *v);
+void classic_vcpu_fini(struct vcpu *v);
+/* Loads what the guest has on and the hart has not: false if that is nothing. */
+bool classic_enable_fp_or_vector(struct classic_vcpu *c);
+/* Takes over from the hart what the guest made dirty. */
+void classic_note_dirty(struct classic_vcpu *c);
+/* After the guest wrote FS or VS: the hart's sstatus follows. */
+void classic_sync_state(struct classic_vcpu *c);
+u64 classic_fp_get(struct classic_vcpu *c, unsigned reg);
+void classic_fp_set(struct classic_vcpu *c, unsigned reg, u64 value);
+
+/* view.c: what the guest sees of memory follows its mode, SUM, MXR and satp. */
+enum shadow_view classic_view(const struct classic_vcpu *c);
+void classic_sync_view(struct classic_vcpu *c);
+void classic_sync_satp(struct classic_vcpu *c);
+void classic_view_changed(struct classic_vcpu *c); /* SUM or MXR */
+void classic_sync_gate(struct classic_vcpu *c);
+void classic_sync_user(struct classic_vcpu *c);    /* what U-mode may do: counters, cache blocks */
+void classic_user_changed(struct classic_vcpu *c); /* scounteren or senvcfg was written */
+
+/* irq.c */
+void classic_irq(struct vcpu *v, enum engine_irq irq, bool level);
+void classic_take_irqs(struct classic_vcpu *c);
+void classic_deliver(struct classic_vcpu *c);
+void classic_timer_changed(struct classic_vcpu *c);
+void classic_check_timer(struct classic_vcpu *c);
+void classic_set_timer(struct vcpu *v, u64 deadline);
+u64 classic_timer_due(struct vcpu *v);
+bool classic_wakeup_pending(struct vcpu *v);
+void classic_fence(struct vcpu *v, const struct fence *fence);
+void classic_take_fences(struct classic_vcpu *c);
+
+/* trap.c: what the guest's exits mean. False: go on in the guest. */
+bool classic_trap(struct classic_vcpu *c);
+void classic_inject(struct classic_vcpu *c, u64 cause, u64 tval);
+void classic_sret(struct classic_vcpu *c);
+/* What vs.h's functions say has changed. */
+void classic_changed(struct classic_vcpu *c, unsigned changes);
+
+/* privileged.c: one instruction of S-mode. True with a question in exit. */
+bool classic_privileged(struct classic_vcpu *c, u32 insn);
+
+/* fault.c: page faults. True with a question in exit. */
+bool classic_page_fault(struct classic_vcpu *c, u64 cause, u64 va);
+/* The guest's walk for one access, as riscv/walk.h; on WALK_OK a guest-physical address. */
+int classic_walk(struct classic_vcpu *c, u64 va, enum walk_access access, struct walk_result *out);
+/* The guest's instruction at @pc; of a compressed one the high half is anything. False where the
+ * guest could not fetch it. */
+bool classic_fetch(struct classic_vcpu *c, u64 pc, u32 *insn);
+
+/* mmio.c */
+bool classic_mmio(struct classic_vcpu *c, u64 cause, u64 va, u64 gpa);
+/* The access fault that goes with a page fault. */
+u64 classic_access_fault(u64 cause);
+void classic_answer_mmio(struct classic_vcpu *c);
+
+#endif
