@@ -1,6 +1,6 @@
 # Builds everything under $(BUILD); nothing is written into the source folders.
 #
-#   make            the image, the command, the guest programs, the initramfs
+#   make            the image, the firmware, the command, the guest programs, the initramfs
 #   make unit       unit tests, under ASan and UBSan
 #   make fuzz       every fuzz target for FUZZ_SECONDS each
 #   make check      the tree's rules: includes, headers, lengths
@@ -40,7 +40,9 @@ sources = $(sort $(filter-out %_test.c,$(foreach d,$(1),$(wildcard src/$(d)/*.c 
 objects = $(addprefix $(BUILD)/$(1)/,$(addsuffix .o,$(basename $(2))))
 
 BARE_SRC := $(call sources,$(BARE_DIRS)) $(filter-out %_test.c,$(sort $(wildcard src/main/bare*.c)))
-X86_SRC := $(call sources,$(X86_DIRS))
+FW_SRC := $(call sources,fw) src/host/bare/tree.c src/riscv/isa.c
+# Of the classic engine what is pure.
+X86_SRC := $(call sources,$(X86_DIRS)) $(addprefix src/engine/classic/,shadow.c shadow_tree.c text.c)
 CLI_SRC := $(call sources,main/cli)
 TEST_SRC := $(sort $(shell find src -name '*_test.c'))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*_fuzz.c))
@@ -58,9 +60,11 @@ GUESTS := $(patsubst tests/guest/%.c,$(BUILD)/guest/%,$(GUEST_SRC)) \
 	  $(patsubst bench/guest/%.c,$(BUILD)/guest/bench-%,$(BENCH_SRC))
 LINUX := $(addprefix $(BUILD)/guest/,Image initramfs.cpio.gz)
 
-.PHONY: all image command guests linux tests unit fuzzers fuzz fuzz-corpus check clang-check clean
-all: image command guests linux
+.PHONY: all image firmware command guests linux tests unit fuzzers fuzz fuzz-corpus check \
+	clang-check clean
+all: image firmware command guests linux
 image: $(IMAGE)
+firmware: $(BUILD)/bulkhead-fw.bin
 command: $(COMMAND)
 guests: $(GUESTS:=.elf) $(GUESTS:=.bin)
 linux: $(LINUX)
@@ -137,6 +141,18 @@ $(BUILD)/bare/%.o: %.S Makefile
 	$(call say,AS)
 	@mkdir -p $(@D)
 	$(Q)$(CROSS)gcc $(BARE) -c -o $@ $<
+
+# --- the firmware: M-mode, see docs/firmware.md ----------------------------------
+
+FW_LD := src/fw/fw.ld
+
+$(BUILD)/bulkhead-fw.bin: $(BUILD)/bulkhead-fw.elf
+	$(call say,IMAGE)
+	$(Q)$(CROSS)objcopy -O binary $< $@
+
+$(BUILD)/bulkhead-fw.elf: $(call objects,bare,$(FW_SRC)) $(BARE_FDT) $(FW_LD)
+	$(call say,LINK)
+	$(Q)$(CROSS)gcc $(BARE_LINK) -Wl,-T,$(FW_LD) -o $@ $(filter %.o,$^) $(BARE_FDT) $(BARE_LIBS)
 
 # --- the workstation's command --------------------------------------------------
 

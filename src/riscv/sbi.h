@@ -49,6 +49,9 @@
 #define SBI_EXT_LEGACY_LAST 0xf /* 0x9 to 0xf are reserved */
 
 #define SBI_EXT_BASE 0x10
+/* Of our own firmware: "BKFW", as no implementation id has been assigned. */
+#define SBI_IMPL_BULKHEAD_FW 0x424b4657
+
 #define SBI_BASE_GET_SPEC_VERSION 0
 #define SBI_BASE_GET_IMPL_ID 1
 #define SBI_BASE_GET_IMPL_VERSION 2
