@@ -109,6 +109,12 @@ static inline unsigned insn_length(u16 parcel)
 /* Of a load or store of full length: lb, lbu or sb, which cannot be misaligned. */
 static inline bool insn_is_byte_access(u32 insn) { return (insn & 0x3003) == 0x3; }
 
+/* ebreak or c.ebreak. */
+static inline bool insn_is_ebreak(u32 insn)
+{
+	return insn == 0x00100073 || (u16)insn == 0x9002;
+}
+
 static inline bool insn_is_wfi(u32 insn) { return insn == 0x10500073; }
 
 /*

@@ -58,40 +58,6 @@ static bool leaf_is_aligned(u64 pte, unsigned level)
 	return is_aligned(pte_address(pte), pte_level_size(level));
 }
 
-/* Steps 6 to 8; the second stage sees every access as one from U-mode. */
-static bool leaf_allows(const struct walk_request *req, u64 pte)
-{
-	if (req->access == WALK_PROBE)
-		return true;
-	if (req->gstage || req->user) {
-		if (!(pte & PTE_U))
-			return false;
-	} else if (pte & PTE_U && (!req->sum || req->access == WALK_EXECUTE)) {
-		return false;
-	}
-	switch (req->access) {
-	case WALK_WRITE:
-		return pte & PTE_W;
-	case WALK_EXECUTE:
-		return pte & PTE_X;
-	default:
-		return pte & (req->mxr ? PTE_R | PTE_X : PTE_R);
-	}
-}
-
-/* The accessed and dirty bits that the access needs. */
-static u64 leaf_mark(const struct walk_request *req)
-{
-	switch (req->access) {
-	case WALK_PROBE:
-		return 0;
-	case WALK_WRITE:
-		return PTE_A | PTE_D;
-	default:
-		return PTE_A;
-	}
-}
-
 /* Step 10. */
 static void leaf_answer(const struct walk_request *req, u64 pte, unsigned level,
 			struct walk_result *out)
@@ -105,10 +71,10 @@ static void leaf_answer(const struct walk_request *req, u64 pte, unsigned level,
 static int walk_leaf(const struct walk_ops *ops, void *ctx, const struct walk_request *req,
 		     u64 pte, unsigned level, struct walk_result *out)
 {
-	u64 marked = pte | leaf_mark(req);
+	u64 marked = pte | walk_leaf_mark(req);
 	int updated;
 
-	if (!leaf_is_aligned(pte, level) || !leaf_allows(req, pte))
+	if (!leaf_is_aligned(pte, level) || !walk_leaf_allows(req, pte))
 		return cause_page_fault(req);
 	if (marked != pte) {
 		if (!req->hardware_ad)
@@ -152,7 +118,7 @@ static u64 root_address(const struct walk_request *req)
 int walk_page(const struct walk_ops *ops, void *ctx, const struct walk_request *req,
 	      struct walk_result *out)
 {
-	unsigned level = pte_levels(req->mode) - 1;
+	unsigned level = (req->levels ? req->levels : pte_levels(req->mode)) - 1;
 	u64 table = root_address(req), pte;
 
 	if (req->mode == SATP_MODE_BARE)

@@ -9,7 +9,7 @@
 #ifndef RISCV_WALK_H
 #define RISCV_WALK_H
 
-#include "lib/types.h"
+#include "riscv/pte.h"
 
 enum walk_access {
 	WALK_READ,
@@ -42,6 +42,7 @@ struct walk_request {
 	u64 va;       /* or, in the second stage, the guest-physical address */
 	u64 root_ppn; /* the PPN field of satp or hgatp */
 	u8 mode;      /* their MODE field; Bare answers the address itself */
+	u8 levels;    /* that are left where root_ppn is a table further down; 0: it is the root */
 	u8 access;    /* enum walk_access */
 	bool gstage;  /* an x4 form, every access as if from U-mode */
 	bool user;    /* from U-mode; otherwise from S-mode. Not for gstage */
@@ -58,6 +59,41 @@ struct walk_result {
 	u64 pte;         /* the leaf, with A and D as they now are; for Bare one that allows all */
 	u64 pte_address; /* where it lies; 0 for Bare */
 };
+
+/* Steps 6 to 8 of the process: whether a leaf allows the access; the second stage sees every one
+ * as from U-mode. */
+static inline bool walk_leaf_allows(const struct walk_request *req, u64 pte)
+{
+	if (req->access == WALK_PROBE)
+		return true;
+	if (req->gstage || req->user) {
+		if (!(pte & PTE_U))
+			return false;
+	} else if (pte & PTE_U && (!req->sum || req->access == WALK_EXECUTE)) {
+		return false;
+	}
+	switch (req->access) {
+	case WALK_WRITE:
+		return pte & PTE_W;
+	case WALK_EXECUTE:
+		return pte & PTE_X;
+	default:
+		return pte & (req->mxr ? PTE_R | PTE_X : PTE_R);
+	}
+}
+
+/* The accessed and dirty bits that the access needs. */
+static inline u64 walk_leaf_mark(const struct walk_request *req)
+{
+	switch (req->access) {
+	case WALK_PROBE:
+		return 0;
+	case WALK_WRITE:
+		return PTE_A | PTE_D;
+	default:
+		return PTE_A;
+	}
+}
 
 /*
  * WALK_OK with @out filled in, WALK_RETRY, or a positive exception code (CAUSE_*): a page
