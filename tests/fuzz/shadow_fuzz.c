@@ -74,6 +74,13 @@ static void hart_forget_page(u64 va, unsigned asid)
 	}
 }
 
+static void hart_forget_everywhere(u64 va)
+{
+	for (unsigned i = fuzz.leaf_count; i-- > 0;)
+		if ((fuzz.leaves[i].va ^ va) < pte_level_size(fuzz.leaves[i].level))
+			memo_remove(fuzz.leaves, &fuzz.leaf_count, i);
+}
+
 static void hart_forget_root(unsigned asid)
 {
 	for (unsigned i = fuzz.leaf_count; i-- > 0;)
@@ -84,7 +91,9 @@ static void hart_forget_root(unsigned asid)
 			memo_remove(fuzz.tables, &fuzz.table_count, i);
 }
 
-static const struct shadow_flush flush = { hart_forget_page, hart_forget_root };
+static const struct shadow_flush flush = {
+	hart_forget_page, hart_forget_everywhere, hart_forget_root
+};
 
 static void hart_remember(struct memo *memos, unsigned *count, unsigned max, struct memo memo)
 {

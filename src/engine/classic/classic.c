@@ -18,6 +18,37 @@ _Static_assert(offsetof(struct classic_frame, guest_satp) == CLASSIC_GUEST_SATP,
 _Static_assert(offsetof(struct classic_frame, gate_exit) == CLASSIC_GATE_EXIT, "entry.S");
 _Static_assert(offsetof(struct classic_frame, gate_data) == CLASSIC_GATE_DATA, "entry.S");
 _Static_assert(offsetof(struct classic_frame, light) == CLASSIC_LIGHT, "entry.S");
+_Static_assert(offsetof(struct classic_frame, gate_back) == CLASSIC_GATE_BACK, "quick.S");
+_Static_assert(offsetof(struct classic_frame, quick) == CLASSIC_QUICK, "quick.S");
+_Static_assert(offsetof(struct classic_frame, quick_user) == CLASSIC_QUICK_USER, "quick.S");
+_Static_assert(offsetof(struct classic_frame, quick_kernel) == CLASSIC_QUICK_KERNEL, "quick.S");
+_Static_assert(offsetof(struct classic_frame, cache) == CLASSIC_CACHE, "quick.S");
+_Static_assert(offsetof(struct classic_frame, state_mask) == CLASSIC_STATE_MASK, "quick.S");
+_Static_assert(offsetof(struct classic_frame, writable) == CLASSIC_WRITABLE, "quick.S");
+_Static_assert(offsetof(struct classic_frame, user_differs) == CLASSIC_USER_DIFFERS, "quick.S");
+_Static_assert(offsetof(struct classic_frame, entry) == CLASSIC_ENTRY, "quick.S");
+_Static_assert(offsetof(struct classic_frame, operand) == CLASSIC_OPERAND, "quick.S");
+_Static_assert(offsetof(struct classic_frame, operand2) == CLASSIC_OPERAND2, "quick.S");
+_Static_assert(offsetof(struct classic_frame, result) == CLASSIC_RESULT, "quick.S");
+_Static_assert(offsetof(struct classic_frame, views[SHADOW_U]) == CLASSIC_VIEW_U, "quick.S");
+_Static_assert(offsetof(struct classic_frame, views[SHADOW_S]) == CLASSIC_VIEW_S, "quick.S");
+_Static_assert(offsetof(struct classic_frame, views[SHADOW_SUM]) == CLASSIC_VIEW_SUM, "quick.S");
+_Static_assert(offsetof(struct classic_vcpu, vs.sstatus) == CLASSIC_VS_SSTATUS, "quick.S");
+_Static_assert(offsetof(struct classic_vcpu, vs.sie) == CLASSIC_VS_SIE, "quick.S");
+_Static_assert(offsetof(struct classic_vcpu, vs.sip) == CLASSIC_VS_SIP, "quick.S");
+_Static_assert(offsetof(struct classic_vcpu, vs.stvec) == CLASSIC_VS_STVEC, "quick.S");
+_Static_assert(offsetof(struct classic_vcpu, vs.sscratch) == CLASSIC_VS_SSCRATCH, "quick.S");
+_Static_assert(offsetof(struct classic_vcpu, vs.sepc) == CLASSIC_VS_SEPC, "quick.S");
+_Static_assert(offsetof(struct classic_vcpu, vs.scause) == CLASSIC_VS_SCAUSE, "quick.S");
+_Static_assert(offsetof(struct classic_vcpu, vs.stval) == CLASSIC_VS_STVAL, "quick.S");
+_Static_assert(offsetof(struct classic_vcpu, vs.user) == CLASSIC_VS_USER, "quick.S");
+_Static_assert(offsetof(struct classic_insn, pc) == CLASSIC_INSN_PC, "quick.S");
+_Static_assert(offsetof(struct classic_insn, word) == CLASSIC_INSN_WORD, "quick.S");
+_Static_assert(offsetof(struct classic_insn, serve) == CLASSIC_INSN_DO, "quick.S");
+_Static_assert(offsetof(struct classic_insn, get) == CLASSIC_INSN_GET, "quick.S");
+_Static_assert(offsetof(struct classic_insn, get2) == CLASSIC_INSN_GET2, "quick.S");
+_Static_assert(offsetof(struct classic_insn, set) == CLASSIC_INSN_SET, "quick.S");
+_Static_assert(offsetof(struct classic_insn, immediate) == CLASSIC_INSN_IMMEDIATE, "quick.S");
 _Static_assert(offsetof(struct classic_vcpu, frame) == 0, "entry.S");
 _Static_assert(sizeof(struct classic_vcpu) <= 4096, "the gate's data page");
 
@@ -66,11 +97,13 @@ static int classic_vm_init(struct vm *vm)
 		.senvcfg_mask = m->senvcfg_mask,
 		.counteren = m->counters,
 	};
-	return 0;
+	return rewrite_init(vm);
 }
 
 static void classic_vm_fini(struct vm *vm)
 {
+	if (vm->engine_state)
+		rewrite_fini(vm);
 	host_free(vm->engine_state, sizeof(struct classic_vm), &vm->account);
 	vm->engine_state = NULL;
 }
@@ -79,10 +112,16 @@ static int classic_map(struct vm *vm, u64 gpa, u64 pa, u64 size, unsigned prot)
 {
 	struct classic_vm *cv = classic_vm_of(vm);
 
+	u64 length = size;
+	u8 *ram = guest_ptr(&vm->mem, gpa, &length);
+
 	if (cv->region_count == CLASSIC_REGIONS)
 		return -ENOMEM;
-	cv->regions[cv->region_count++] =
-		(struct classic_region){ .gpa = gpa, .pa = pa, .size = size, .prot = prot };
+	cv->regions[cv->region_count++] = (struct classic_region){
+		.gpa = gpa, .pa = pa, .size = size, .prot = prot,
+		.ram = length == size ? ram : NULL,
+	};
+	rewrite_region(vm, &cv->regions[cv->region_count - 1]);
 	return 0;
 }
 

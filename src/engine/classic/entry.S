@@ -8,11 +8,9 @@
 #include "host/bare/percpu.h"
 #include "riscv/csr.h"
 
-	/* What a C function may destroy, but a0 (the frame) and t0 (in use at both places). */
+	/* What a C function may destroy, but a0 (the frame) and t0 to t3, which come apart. */
 	.macro EACH_CALLER_SAVED op
 	\op ra, CLASSIC_X(1)(a0)
-	\op t1, CLASSIC_X(6)(a0)
-	\op t2, CLASSIC_X(7)(a0)
 	\op a1, CLASSIC_X(11)(a0)
 	\op a2, CLASSIC_X(12)(a0)
 	\op a3, CLASSIC_X(13)(a0)
@@ -20,10 +18,15 @@
 	\op a5, CLASSIC_X(15)(a0)
 	\op a6, CLASSIC_X(16)(a0)
 	\op a7, CLASSIC_X(17)(a0)
-	\op t3, CLASSIC_X(28)(a0)
 	\op t4, CLASSIC_X(29)(a0)
 	\op t5, CLASSIC_X(30)(a0)
 	\op t6, CLASSIC_X(31)(a0)
+	.endm
+
+	.macro EACH_TEMPORARY op
+	\op t1, CLASSIC_X(6)(a0)
+	\op t2, CLASSIC_X(7)(a0)
+	\op t3, CLASSIC_X(28)(a0)
 	.endm
 
 	/* The hypervisor has its own; gp it does not use, so that goes with the callee-saved. */
@@ -84,6 +87,7 @@ classic_enter:
 .Lresume:
 	/* a0, t0 and ra follow in the gate. */
 	EACH_POINTER ld
+	EACH_TEMPORARY ld
 	EACH_CALLER_SAVED ld
 	ld ra, CLASSIC_GATE_EXIT(a0)
 	ld t0, CLASSIC_GUEST_SATP(a0)
@@ -92,9 +96,20 @@ classic_enter:
 	jr ra
 
 	/* From the gate, in the hypervisor's space: a0 is the frame, the guest's a0 in sscratch, its
-	 * t0 and t1 saved. */
+	 * t0 saved. */
 	.type classic_left, @function
 classic_left:
+	csrr t0, scause
+	EACH_TEMPORARY sd
+	/* A bit per cause; those of interrupts are never set. */
+	ld t1, CLASSIC_QUICK(a0)
+	srl t1, t1, t0
+	andi t1, t1, 1
+	bnez t1, classic_quick
+
+	/* Not served quickly: t0 to t3 are saved, the others as they were. */
+	.globl classic_slow
+classic_slow:
 	EACH_CALLER_SAVED sd
 	EACH_POINTER sd
 	csrrw t0, sscratch, zero
@@ -102,7 +117,6 @@ classic_left:
 	csrr a1, scause
 	ld sp, CLASSIC_HOST_SP(a0)
 	ld tp, CLASSIC_HOST_TP(a0)
-	/* A bit per cause; those of interrupts are never set. */
 	ld t0, CLASSIC_LIGHT(a0)
 	srl t0, t0, a1
 	andi t0, t0, 1
@@ -122,6 +136,38 @@ classic_left:
 	EACH_HOST_SAVED ld
 	addi sp, sp, HOST_SAVED_SIZE
 	ret
+
+	/* An instruction of the guest that takes more than a few of ours: t2 is its entry in the cache,
+	 * t0 to t3 are saved. */
+	.globl classic_quick_insn
+classic_quick_insn:
+	lw t3, CLASSIC_INSN_GET(t2)
+	jalr t3, t3
+	sd t0, CLASSIC_OPERAND(a0)
+	lw t3, CLASSIC_INSN_GET2(t2)
+	jalr t3, t3
+	sd t0, CLASSIC_OPERAND2(a0)
+	sd t2, CLASSIC_ENTRY(a0)
+	EACH_CALLER_SAVED sd
+	EACH_POINTER sd
+	csrrw t0, sscratch, zero
+	sd t0, CLASSIC_X(10)(a0)
+	ld sp, CLASSIC_HOST_SP(a0)
+	ld tp, CLASSIC_HOST_TP(a0)
+	call classic_light_insn
+	mv t1, a0
+	csrr a1, scause
+	ld a0, HOST_FRAME
+	beqz t1, .Lreturn
+	EACH_POINTER ld
+	EACH_CALLER_SAVED ld
+	ld t0, CLASSIC_X(10)(a0)
+	csrw sscratch, t0
+	csrr t1, sepc
+	ld t2, CLASSIC_ENTRY(a0)
+	ld t0, CLASSIC_RESULT(a0)
+	lw t3, CLASSIC_INSN_SET(t2)
+	jr t3
 
 	/* One form of the gate. @flush: the fence after each change of satp, if it takes one. */
 	.macro GATE name, flush
@@ -145,12 +191,21 @@ classic_left:
 	.balign 8
 2:	.dword classic_left
 3:	.dword bare_trap_entered
+	/* With all but ra, t0 and a0 as the guest's. */
 	.org \name + GATE_EXIT
 	csrw satp, t0
 	\flush
 	ld ra, CLASSIC_X(1)(a0)
 	ld t0, CLASSIC_X(5)(a0)
 	ld a0, CLASSIC_X(10)(a0)
+	sret
+	/* With all but t0 and t1, and a0 in sscratch. */
+	.org \name + GATE_BACK
+	csrw satp, t0
+	\flush
+	ld t1, CLASSIC_X(6)(a0)
+	ld t0, CLASSIC_X(5)(a0)
+	csrrw a0, sscratch, a0
 	sret
 	.org \name + 4096
 	.endm

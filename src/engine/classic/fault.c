@@ -3,21 +3,25 @@
  * guest as its own fault, into the shadow tables, or is no memory.
  */
 #include "engine/classic/classic.h"
+#include "engine/classic/text.h"
 #include "riscv/csr.h"
 
 /* ---- The guest's own tables */
 
-static u8 *table_entry(struct vm *vm, u64 address)
-{
-	u64 size = PTE_SIZE;
-	u8 *p = guest_ptr(&vm->mem, address, &size);
+#define AROUND (32ul * PTE_PAGE_SIZE)
+#define WALKED_SHIFT (PTE_PAGE_SHIFT + PTE_LEVEL_BITS)
 
-	return size == PTE_SIZE ? p : NULL;
+/* Naturally aligned: it lies in one region or in none. */
+static void *guest_word(struct classic_vm *vm, u64 gpa)
+{
+	const struct classic_region *r = classic_region_of(vm, gpa);
+
+	return r && r->ram ? r->ram + (gpa - r->gpa) : NULL;
 }
 
 static bool table_read(void *ctx, u64 address, u64 *pte)
 {
-	const u64 *p = (const u64 *)(const void *)table_entry(ctx, address);
+	const u64 *p = guest_word(ctx, address);
 
 	if (p)
 		*pte = __atomic_load_n(p, __ATOMIC_RELAXED);
@@ -26,17 +30,16 @@ static bool table_read(void *ctx, u64 address, u64 *pte)
 
 static int table_update(void *ctx, u64 address, u64 old, u64 new)
 {
-	u64 *p = (u64 *)(void *)table_entry(ctx, address);
+	u64 *p = guest_word(ctx, address);
 
 	if (!p)
 		return -1;
 	return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-int classic_walk(struct classic_vcpu *c, u64 va, enum walk_access access, struct walk_result *out)
+static struct walk_request request_of(const struct classic_vcpu *c, u64 va, enum walk_access access)
 {
-	static const struct walk_ops ops = { .read = table_read, .update = table_update };
-	struct walk_request req = {
+	return (struct walk_request){
 		.va = va,
 		.root_ppn = c->vs.satp & SATP_PPN,
 		.mode = (u8)(c->vs.satp >> SATP_MODE_SHIFT),
@@ -46,16 +49,41 @@ int classic_walk(struct classic_vcpu *c, u64 va, enum walk_access access, struct
 		.mxr = c->vs.sstatus & SSTATUS_MXR,
 		.hardware_ad = true,
 	};
+}
 
-	return walk_page(&ops, c->vcpu->vm, &req, out);
+int classic_walk(struct classic_vcpu *c, u64 va, enum walk_access access, struct walk_result *out)
+{
+	static const struct walk_ops ops = { .read = table_read, .update = table_update };
+	struct walk_request req = request_of(c, va, access);
+	int err;
+
+	if (va >> WALKED_SHIFT == c->walked_part) {
+		req.root_ppn = c->walked_ppn;
+		req.levels = 1;
+	}
+	err = walk_page(&ops, vm_of(c), &req, out);
+	if (!err && !req.levels && req.mode && out->size < pte_level_size(1)) {
+		c->walked_part = va >> WALKED_SHIFT;
+		c->walked_ppn = out->pte_address >> PTE_PAGE_SHIFT;
+		c->walked = guest_word(vm_of(c), align_down(out->pte_address, PTE_PAGE_SIZE));
+	}
+	return err;
+}
+
+const u16 *classic_text(struct classic_vcpu *c, u64 pc)
+{
+	struct walk_result w;
+
+	return classic_walk(c, pc, WALK_EXECUTE, &w) ? NULL : guest_word(vm_of(c), w.pa);
 }
 
 static bool fetch_parcel(struct classic_vcpu *c, u64 pc, u16 *parcel)
 {
-	struct walk_result w;
+	const u16 *p = classic_text(c, pc);
 
-	return classic_walk(c, pc, WALK_EXECUTE, &w) == WALK_OK &&
-	       guest_read(&c->vcpu->vm->mem, w.pa, parcel, sizeof(*parcel));
+	if (p)
+		*parcel = __atomic_load_n(p, __ATOMIC_RELAXED);
+	return p;
 }
 
 bool classic_fetch(struct classic_vcpu *c, u64 pc, u32 *insn)
@@ -71,14 +99,6 @@ bool classic_fetch(struct classic_vcpu *c, u64 pc, u32 *insn)
 }
 
 /* ---- Into the shadow tables */
-
-static const struct classic_region *region_of(const struct classic_vm *vm, u64 gpa)
-{
-	for (unsigned i = 0; i < vm->region_count; i++)
-		if (gpa - vm->regions[i].gpa < vm->regions[i].size)
-			return &vm->regions[i];
-	return NULL;
-}
 
 /* The largest page that the guest's mapping and the host's memory both have around gpa. */
 static u64 page_size(const struct classic_region *r, u64 gpa, u64 size)
@@ -111,10 +131,40 @@ static u64 page_flags(const struct classic_vcpu *c, u64 pte, unsigned prot)
 	return flags;
 }
 
-static void fill(struct classic_vcpu *c, u64 cause, u64 va, const struct walk_result *w,
-		 const struct classic_region *r)
+/*
+ * Text of a large page of the guest that has to be entered piece by piece, as a page of it has a
+ * copy: its neighbours at once, since to fault on each costs most.
+ */
+static void fill_around(struct classic_vcpu *c, const struct shadow_page *faulted,
+			const struct walk_result *w, const struct classic_region *r)
 {
-	u64 size = page_size(r, w->pa, w->size);
+	u64 first = align_down(faulted->va, AROUND), gpa = align_down(w->pa, AROUND);
+	struct shadow_page page = *faulted;
+	bool copies = text_any(vm_of(c)->text, gpa, AROUND);
+
+	if (w->size < AROUND || !range_within(gpa, AROUND, r->gpa, r->size))
+		return;
+	for (u64 at = 0; at < AROUND; at += PTE_PAGE_SIZE) {
+		page.va = first + at;
+		page.pa = gpa + at - r->gpa + r->pa;
+		page.flags = page_flags(c, w->pte, r->prot) & ~PTE_W;
+		if (page.va == align_down(faulted->va, PTE_PAGE_SIZE) ||
+		    shadow_is_gate(c->shadow, page.va))
+			continue;
+		if (copies && (!rewrite_fill(c, CAUSE_INSN_PAGE_FAULT, &page, gpa + at, page.pa) ||
+			       !page.flags))
+			continue;
+		if (!shadow_fill_hot(c->shadow, classic_view(c), page.va,
+				     shadow_leaf(page.pa, page.flags), page.global, true))
+			return;
+	}
+}
+
+/* False if the access is to be carried out for the guest. */
+static bool fill(struct classic_vcpu *c, u64 cause, u64 va, const struct walk_result *w,
+		 struct classic_region *r)
+{
+	u64 size = page_size(r, w->pa, vm_of(c)->text ? min_u64(w->size, 2 * MIB) : w->size);
 	struct shadow_page page = {
 		.va = va,
 		.pa = align_down(w->pa, size) - r->gpa + r->pa,
@@ -124,14 +174,22 @@ static void fill(struct classic_vcpu *c, u64 cause, u64 va, const struct walk_re
 		.global = (w->pte & (PTE_G | PTE_U)) == PTE_G,
 	};
 
+	if (vm_of(c)->text && !rewrite_fill(c, cause, &page, w->pa, w->pa - r->gpa + r->pa))
+		return false;
+	/* It was changed meanwhile: the guest refaults. */
+	if (!page.flags)
+		return true;
 	/* What one instruction touches is on fewer pages than the gate has places. */
 	if (shadow_is_gate(c->shadow, va)) {
 		shadow_move_gate(c->shadow);
 		classic_sync_gate(c);
 	}
-	if (!page.flags || !shadow_fill(c->shadow, classic_view(c), &page))
+	if (!shadow_fill(c->shadow, classic_view(c), &page))
 		classic_inject(c, classic_access_fault(cause), va);
+	else if (vm_of(c)->text && cause == CAUSE_INSN_PAGE_FAULT && page.size == PTE_PAGE_SIZE)
+		fill_around(c, &page, w, r);
 	classic_sync_view(c);
+	return true;
 }
 
 static enum walk_access access_of(u64 cause)
@@ -141,19 +199,62 @@ static enum walk_access access_of(u64 cause)
 	return cause == CAUSE_STORE_PAGE_FAULT ? WALK_WRITE : WALK_READ;
 }
 
-bool classic_page_fault(struct classic_vcpu *c, u64 cause, u64 va)
+/*
+ * What most faults of a kernel are: a page of 4 KiB, close to the last one, that only has to be entered.
+ * False, with nothing done, for everything else.
+ */
+static bool fill_quickly(struct classic_vcpu *c, u64 cause, u64 va)
 {
+	const struct walk_request req = request_of(c, va, access_of(cause));
+	u64 marks = walk_leaf_mark(&req) | PTE_V, pte, flags;
 	const struct classic_region *r;
-	struct walk_result w;
-	int err = classic_walk(c, va, access_of(cause), &w);
 
+	if (va >> WALKED_SHIFT != c->walked_part || cause == CAUSE_INSN_PAGE_FAULT)
+		return false;
+	pte = __atomic_load_n(&c->walked[pte_index(va, 0)], __ATOMIC_RELAXED);
+	if ((pte & (marks | PTE_N | PTE_PBMT | PTE_RESERVED)) != marks ||
+	    (pte & (PTE_R | PTE_W)) == PTE_W || !walk_leaf_allows(&req, pte))
+		return false;
+	r = classic_region_of(vm_of(c), pte_address(pte));
+	flags = page_flags(c, pte, PROT_R | PROT_W | PROT_X);
+	if (!r || r->prot != (PROT_R | PROT_W | PROT_X) || shadow_is_gate(c->shadow, va))
+		return false;
+	if (vm_of(c)->text && (flags & PTE_X || !(flags & PTE_W) ||
+			       !text_note_writable(vm_of(c)->text, pte_address(pte), PTE_PAGE_SIZE)))
+		return false;
+	return shadow_fill_hot(c->shadow, classic_view(c), va,
+			       shadow_leaf(pte_address(pte) - r->gpa + r->pa, flags),
+			       (pte & (PTE_G | PTE_U)) == PTE_G, false);
+}
+
+bool classic_fill(struct classic_vcpu *c, u64 cause, u64 va, u64 *gpa)
+{
+	struct classic_region *r;
+	struct walk_result w;
+	int err;
+
+	if (fill_quickly(c, cause, va))
+		return true;
+	err = classic_walk(c, va, access_of(cause), &w);
 	if (err > 0)
 		classic_inject(c, (u64)err, va);
 	if (err)
-		return false;
-	r = region_of(vm_of(c), w.pa);
+		return true;
+	r = classic_region_of(vm_of(c), w.pa);
+	*gpa = w.pa;
 	if (!r || (cause == CAUSE_STORE_PAGE_FAULT && !(r->prot & PROT_W)))
-		return classic_mmio(c, cause, va, w.pa);
-	fill(c, cause, va, &w, r);
+		return false;
+	return fill(c, cause, va, &w, r);
+}
+
+bool classic_page_fault(struct classic_vcpu *c, u64 cause, u64 va)
+{
+	u64 gpa;
+
+	if (classic_fill(c, cause, va, &gpa))
+		return false;
+	if (!vm_of(c)->text || !classic_region_of(vm_of(c), gpa))
+		return classic_mmio(c, cause, va, gpa);
+	rewrite_access(c, cause, va, gpa);
 	return false;
 }

@@ -101,9 +101,9 @@ static void fence_pages(struct classic_vcpu *c, const struct fence *f)
 
 	for (; pages; pages--, va += PAGE) {
 		if (f->kind == FENCE_VMA_ASID)
-			shadow_drop_page_asid(c->shadow, va, (unsigned)f->asid);
+			classic_drop_page_asid(c, va, (unsigned)f->asid);
 		else
-			shadow_drop_page(c->shadow, va);
+			classic_drop_page(c, va);
 	}
 }
 
@@ -112,13 +112,13 @@ static void fence_apply(void *arg, const struct fence *f)
 	struct classic_vcpu *c = arg;
 
 	if (f->kind == FENCE_I)
-		fence_i();
+		classic_forget_insns(c), fence_i();
 	else if (!fence_is_all(f) && f->size <= FENCE_PAGES_MAX * PAGE)
 		fence_pages(c, f);
 	else if (f->kind == FENCE_VMA_ASID)
-		shadow_drop_asid(c->shadow, (unsigned)f->asid);
+		classic_drop_asid(c, (unsigned)f->asid);
 	else
-		shadow_drop_all(c->shadow);
+		classic_drop_all(c);
 }
 
 void classic_fence(struct vcpu *v, const struct fence *fence)

@@ -38,22 +38,127 @@ static bool wait_for_interrupt(struct classic_vcpu *c, u32 insn)
 	return true;
 }
 
-/* sfence.vma rs1, rs2: registers by number, x0 meaning every address or every space. */
-static void fence(struct classic_vcpu *c, u32 insn)
+/* "Supervisor Memory-Management Fence Instruction": x0 means every address, or every space. */
+void classic_fence_insn(struct classic_vcpu *c, u32 insn, u64 va, u64 asid)
 {
-	unsigned rs1 = insn_rs1(insn), rs2 = insn_rs2(insn);
-	u64 va = c->frame.x[rs1];
-	unsigned asid = (u16)c->frame.x[rs2];
+	unsigned space = (u16)asid;
 
-	if (rs1 && rs2)
-		shadow_drop_page_asid(c->shadow, va, asid);
-	else if (rs1)
-		shadow_drop_page(c->shadow, va);
-	else if (rs2)
-		shadow_drop_asid(c->shadow, asid);
+	if (!insn_rs1(insn) && !insn_rs2(insn))
+		classic_drop_all(c);
+	else if (!insn_rs1(insn))
+		classic_drop_asid(c, space);
+	else if (!insn_rs2(insn))
+		classic_drop_page(c, va);
 	else
-		shadow_drop_all(c->shadow);
+		classic_drop_page_asid(c, va, space);
 }
+
+/* ---- The cache of instructions met, for quick.S ---- */
+
+#define IS(name) ((s32)(u64)(name))
+
+/* What serves a CSR instruction: by the CSR, and by whether it reads, writes, or both; those in
+ * between and all other CSRs take a call. */
+static s32 serve_plain(u16 csr, bool reads, bool writes)
+{
+	switch (csr) {
+	case CSR_SSCRATCH:
+		if (reads && writes)
+			return IS(classic_quick_swap_sscratch);
+		return reads ? IS(classic_quick_read_sscratch) : IS(classic_quick_write_sscratch);
+	case CSR_SEPC:
+		return reads ? IS(classic_quick_read_sepc) : IS(classic_quick_write_sepc);
+	case CSR_SCAUSE:
+		return reads ? IS(classic_quick_read_scause) : IS(classic_quick_write_scause);
+	case CSR_STVAL:
+		return reads ? IS(classic_quick_read_stval) : IS(classic_quick_write_stval);
+	default:
+		return IS(classic_quick_insn);
+	}
+}
+
+static s32 serve_sstatus(const struct insn_csr *i)
+{
+	if ((i->funct3 & 3) == INSN_CSRRW)
+		return IS(classic_quick_write_sstatus);
+	if (!i->rs1)
+		return IS(classic_quick_read_sstatus);
+	return (i->funct3 & 3) == INSN_CSRRS ? IS(classic_quick_set_sstatus) :
+					       IS(classic_quick_clear_sstatus);
+}
+
+static s32 serve_csr(const struct insn_csr *i)
+{
+	bool swap = (i->funct3 & 3) == INSN_CSRRW;
+	bool reads = !swap || i->rd, writes = swap || i->rs1;
+
+	if (i->csr == CSR_SSTATUS)
+		return serve_sstatus(i);
+	/* A bit of one of these, or a swap that is not of sscratch. */
+	if ((!swap && writes) || (reads && writes && i->csr != CSR_SSCRATCH))
+		return IS(classic_quick_insn);
+	return serve_plain(i->csr, reads, writes);
+}
+
+/* Of what the cache holds breakpoints are not looked at again: see view.c, "Fences". */
+static void remember_page(struct classic_vcpu *c, u64 pc)
+{
+	u64 from = align_down(pc, PTE_PAGE_SIZE), to = align_down(pc + 3, PTE_PAGE_SIZE) + PTE_PAGE_SIZE;
+	struct walk_result w;
+
+	if (c->insns_from == c->insns_to)
+		c->insns_from = from;
+	c->insns_from = min_u64(c->insns_from, from);
+	c->insns_to = max_u64(c->insns_to, to);
+	if (classic_walk(c, pc, WALK_EXECUTE, &w) || !(w.pte & PTE_G) || w.pte & PTE_U)
+		c->insns_local = true;
+}
+
+static void remember(struct classic_vcpu *c, u32 insn, s32 serve)
+{
+	u64 pc = c->frame.pc;
+
+	c->insns = true;
+	if (vm_of(c)->text)
+		remember_page(c, pc);
+	*classic_insn_of(&c->frame, pc) = (struct classic_insn){
+		.pc = pc,
+		.word = insn,
+		.serve = serve,
+		.get = IS(classic_get + 8 * insn_rs1(insn)),
+		.get2 = IS(classic_get + 8 * insn_rs2(insn)),
+		.set = IS(classic_set),
+	};
+}
+
+static void remember_csr(struct classic_vcpu *c, u32 insn, const struct insn_csr *i)
+{
+	struct classic_insn *entry = classic_insn_of(&c->frame, c->frame.pc);
+
+	/* sip shows the timer, which has to be looked at. */
+	if (c->vs.user || i->csr == CSR_SIP)
+		return;
+	remember(c, insn, serve_csr(i));
+	entry->set = IS(classic_set + 8 * i->rd);
+	if (i->funct3 & 4) {
+		entry->get = IS(classic_get_immediate);
+		entry->immediate = i->rs1;
+	}
+}
+
+void classic_forget_insns(struct classic_vcpu *c)
+{
+	for (unsigned i = 0; i < CLASSIC_INSNS && c->insns; i++)
+		c->frame.cache[i].pc = ~0ul;
+	c->insns = false;
+	c->insns_from = c->insns_to = 0;
+	c->insns_local = false;
+}
+
+/* ---- One instruction ---- */
+
+/* Cache-block operations: MISC-MEM with funct3 2. */
+static bool is_cbo(u32 insn) { return (insn & 0x707f) == 0x200f; }
 
 static bool csr(struct classic_vcpu *c, u32 insn)
 {
@@ -67,9 +172,12 @@ static bool csr(struct classic_vcpu *c, u32 insn)
 	if (i.csr == CSR_SIP)
 		classic_check_timer(c);
 	changes = vs_csr(&c->vs, &vm_of(c)->config, &i, operand, &old);
-	/* VS_HOST: the guest may use it, but the hart has none. */
+	/* VS_HOST: the guest may use it, but the hart has none, or is set for U-mode. */
+	if (changes & VS_HOST && !c->vs.user && classic_free_kernel(c))
+		return false;
 	if (changes & (VS_ILLEGAL | VS_HOST))
 		return illegal(c, insn);
+	remember_csr(c, insn, &i);
 	if (i.rd)
 		c->frame.x[i.rd] = old;
 	c->frame.pc += 4;
@@ -82,6 +190,9 @@ bool classic_privileged(struct classic_vcpu *c, u32 insn)
 {
 	enum insn_system what = insn_system(insn);
 
+	if (c->frame.scause == CAUSE_ILLEGAL_INSN && !c->vs.user && what != INSN_OTHER)
+		rewrite_insn(c);
+
 	if (what == INSN_WFI)
 		return wait_for_interrupt(c, insn);
 	if (what == INSN_CSR)
@@ -90,13 +201,15 @@ bool classic_privileged(struct classic_vcpu *c, u32 insn)
 		return illegal(c, insn);
 	switch (what) {
 	case INSN_SRET:
+		remember(c, insn, IS(classic_quick_sret));
 		classic_sret(c);
 		return false;
 	case INSN_SFENCE_VMA:
-		fence(c, insn);
+		remember(c, insn, IS(classic_quick_insn));
+		classic_fence_insn(c, insn, c->frame.x[insn_rs1(insn)], c->frame.x[insn_rs2(insn)]);
 		c->frame.pc += 4;
 		return false;
 	default:
-		return illegal(c, insn);
+		return is_cbo(insn) && classic_free_kernel(c) ? false : illegal(c, insn);
 	}
 }

@@ -264,7 +264,28 @@ bool shadow_fill(struct shadow *s, enum shadow_view view, const struct shadow_pa
 	if (!tree->shared)
 		hint_set(s, s->current, va, !span);
 	shadow_tree_enter(s, tree, va, level, span,
-			  pte_make(pa, page->flags | PTE_V | PTE_U | PTE_A | PTE_D));
+			  shadow_leaf(pa, page->flags));
+	return true;
+}
+
+bool shadow_fill_hot(struct shadow *s, enum shadow_view view, u64 va, u64 leaf, bool global,
+		     bool piece)
+{
+	struct shadow_tree *root = &s->current->views[view], *tree = root;
+	u64 old, *pte;
+
+	if (!shadow_tree_owns(root, shadow_slot(s, va)) && global)
+		tree = &s->globals[root->kind];
+	if (s->hot_tree != tree || s->hot_part != va >> pte_level_shift(1) ||
+	    (piece && !s->hot_pieces))
+		return false;
+	pte = &s->hot[pte_index(va, 0)];
+	old = *pte;
+	*pte = leaf;
+	if (tree == root)
+		hint_set(s, s->current, va, !piece);
+	if (old)
+		shadow_tree_flush_page(s, tree, va);
 	return true;
 }
 

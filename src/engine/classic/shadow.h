@@ -40,6 +40,7 @@ enum shadow_view { SHADOW_U, SHADOW_S, SHADOW_SUM, SHADOW_VIEWS };
  * too few, and then it means the root that satp was last set to. */
 struct shadow_flush {
 	void (*page)(u64 va, unsigned asid); /* one page of one root; of any size */
+	void (*everywhere)(u64 va);          /* the same of all roots */
 	void (*root)(unsigned asid);         /* all of one root, tables above leaves as well */
 };
 
@@ -101,6 +102,11 @@ struct shadow {
 	struct shadow_context contexts[SHADOW_CONTEXTS];
 	struct shadow_tree views[SHADOW_ASIDS];
 	struct shadow_tree globals[SHADOW_KINDS];
+	/* The table of 4 KiB pages that was used last: of which tree, for which 2 MiB, and whether there
+	 * are pieces of larger pages among these. */
+	const struct shadow_tree *hot_tree;
+	u64 hot_part, *hot;
+	bool hot_pieces;
 	u64 hints[SHADOW_HINTS / 8]; /* bytes, eight at a time */
 	u8 unhinted;                 /* contexts with pages that hints[] does not tell of */
 
@@ -141,6 +147,18 @@ static inline u64 shadow_satp(struct shadow *s, enum shadow_view view)
  * was entered: its place is the gate's (shadow_move_gate() first), or va is no address in this
  * mode. */
 bool shadow_fill(struct shadow *s, enum shadow_view view, const struct shadow_page *page);
+/*
+ * Enters a page of 4 KiB if its table is the one used last: false if it is not, with nothing done.
+ * @leaf: as made by shadow_leaf(). @piece: of a page of the guest's that is larger, of which a piece
+ * in the same 2 MiB was entered before. Va must not be the gate's.
+ */
+bool shadow_fill_hot(struct shadow *s, enum shadow_view view, u64 va, u64 leaf, bool global,
+		     bool piece);
+static inline u64 shadow_leaf(u64 pa, u64 flags)
+{
+	return pte_make(pa, flags | PTE_V | PTE_U | PTE_A | PTE_D);
+}
+
 /* The entry that the hart would find, 0 if none. *size is set to its page's size. */
 u64 shadow_lookup(const struct shadow *s, enum shadow_view view, u64 va, u64 *size);
 

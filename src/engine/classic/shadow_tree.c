@@ -29,6 +29,7 @@ struct shadow_table *shadow_table_take(struct shadow *s)
 
 void shadow_table_put(struct shadow *s, struct shadow_table *t)
 {
+	s->hot_tree = NULL;
 	t->next = s->free;
 	s->free = t;
 	s->free_count++;
@@ -107,15 +108,12 @@ void shadow_tree_flush(struct shadow *s, const struct shadow_tree *root)
 	s->flush->root(root->asid);
 }
 
-static void tree_flush_page(struct shadow *s, const struct shadow_tree *tree, u64 va)
+void shadow_tree_flush_page(struct shadow *s, const struct shadow_tree *tree, u64 va)
 {
-	if (!tree->shared) {
+	if (tree->shared)
+		s->flush->everywhere(va);
+	else
 		s->flush->page(va, tree->asid);
-		return;
-	}
-	for (unsigned i = 0; i < SHADOW_ASIDS; i++)
-		if (root_has(&s->views[i], tree, shadow_slot(s, va)))
-			s->flush->page(va, s->views[i].asid);
 }
 
 static void tree_flush_slot(struct shadow *s, const struct shadow_tree *tree, unsigned slot)
@@ -145,11 +143,18 @@ static void entry_set(struct shadow *s, struct shadow_tree *tree, u64 *pte, unsi
 			s->views[i].entries[slot] = value;
 }
 
+static u64 *hot_entry(const struct shadow *s, const struct shadow_tree *tree, u64 va)
+{
+	if (s->hot_tree != tree || s->hot_part != va >> pte_level_shift(1))
+		return NULL;
+	return &s->hot[pte_index(va, 0)];
+}
+
 /* The entry of @level for va, with the tables that lead to it. */
 static u64 *tree_entry(struct shadow *s, struct shadow_tree *tree, u64 va, unsigned level,
 		       unsigned span)
 {
-	u64 *entries = tree->entries;
+	u64 *entries = tree->entries, pieces = 0;
 
 	for (unsigned at = s->levels - 1; at > level; at--) {
 		u64 *pte = &entries[pte_index(va, at)];
@@ -157,13 +162,20 @@ static u64 *tree_entry(struct shadow *s, struct shadow_tree *tree, u64 va, unsig
 
 		if (pte_is_leaf(*pte)) {
 			entry_set(s, tree, pte, at, va, 0);
-			tree_flush_page(s, tree, va);
+			shadow_tree_flush_page(s, tree, va);
 		}
 		if (!*pte)
 			entry_set(s, tree, pte, at, va, table_add(s, tree) | split);
 		else if (split & ~*pte)
 			entry_set(s, tree, pte, at, va, *pte | split);
+		pieces |= *pte & PTE_SPLIT;
 		entries = pte_table(*pte);
+	}
+	if (!level) {
+		s->hot_tree = tree;
+		s->hot_pieces = pieces;
+		s->hot_part = va >> pte_level_shift(1);
+		s->hot = entries;
 	}
 	return &entries[pte_index(va, level)];
 }
@@ -185,19 +197,33 @@ static void entry_cut(struct shadow *s, struct shadow_tree *tree, u64 *pte, unsi
 void shadow_tree_enter(struct shadow *s, struct shadow_tree *tree, u64 va, unsigned level,
 		       unsigned span, u64 leaf)
 {
-	u64 *pte = tree_entry(s, tree, va, level, span);
+	u64 *hot = level || span ? NULL : hot_entry(s, tree, va);
+	u64 *pte = hot ? hot : tree_entry(s, tree, va, level, span);
 	u64 old = *pte;
 
 	if (pte_is_table(old))
 		entry_cut(s, tree, pte, level, va);
 	entry_set(s, tree, pte, level, va, leaf);
 	if (pte_is_leaf(old))
-		tree_flush_page(s, tree, va);
+		shadow_tree_flush_page(s, tree, va);
+}
+
+static void leaf_drop(struct shadow *s, struct shadow_tree *tree, u64 *pte, unsigned level, u64 va)
+{
+	if (!(*pte & PTE_U)) /* the gate, or nothing */
+		return;
+	entry_set(s, tree, pte, level, va, 0);
+	shadow_tree_flush_page(s, tree, va);
 }
 
 void shadow_tree_drop(struct shadow *s, struct shadow_tree *tree, u64 va)
 {
-	u64 *entries = tree->entries;
+	u64 *entries = tree->entries, *hot = hot_entry(s, tree, va);
+
+	if (hot && !s->hot_pieces) {
+		leaf_drop(s, tree, hot, 0, va);
+		return;
+	}
 
 	for (unsigned level = s->levels - 1;; level--) {
 		u64 *pte = &entries[pte_index(va, level)];
@@ -205,10 +231,7 @@ void shadow_tree_drop(struct shadow *s, struct shadow_tree *tree, u64 va)
 		if (!*pte)
 			return;
 		if (pte_is_leaf(*pte)) {
-			if (!(*pte & PTE_U)) /* the gate */
-				return;
-			entry_set(s, tree, pte, level, va, 0);
-			tree_flush_page(s, tree, va);
+			leaf_drop(s, tree, pte, level, va);
 			return;
 		}
 		if (*pte & PTE_SPLIT) {

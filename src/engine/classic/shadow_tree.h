@@ -42,6 +42,9 @@ void shadow_tree_fini(struct shadow *s, struct shadow_tree *root);
 /* Tells the hart to forget a root. */
 void shadow_tree_flush(struct shadow *s, const struct shadow_tree *root);
 
+/* Tells it to forget a page of one; of a global tree, in all roots. */
+void shadow_tree_flush_page(struct shadow *s, const struct shadow_tree *tree, u64 va);
+
 static inline bool shadow_tree_owns(const struct shadow_tree *root, unsigned slot)
 {
 	return root->own[slot / 64] >> (slot % 64) & 1;

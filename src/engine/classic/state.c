@@ -85,6 +85,9 @@ void classic_arrive(struct classic_vcpu *c)
 	classic_sync_gate(c);
 	classic_sync_user(c);
 	c->fp_loaded = c->v_loaded = false;
+	/* quick.S looks for Dirty in the hart's sstatus only. */
+	if (vs_dirty_fields(c->vs.sstatus))
+		classic_enable_fp_or_vector(c);
 	classic_sync_state(c);
 	c->hart = hart;
 	percpu()->engine = c;
@@ -128,6 +131,7 @@ void classic_put(struct vcpu *v)
 void classic_note_dirty(struct classic_vcpu *c)
 {
 	vs_state_dirty(&c->vs, c->frame.sstatus);
+	c->vs.sstatus &= ~SSTATUS_SD;
 	if ((c->frame.sstatus & SSTATUS_FS) == SSTATUS_FS_DIRTY)
 		c->fp_dirty = true;
 	if ((c->frame.sstatus & SSTATUS_VS) == SSTATUS_VS_DIRTY)
@@ -222,10 +226,21 @@ void classic_reset(struct vcpu *v, u64 pc, u64 a0, u64 a1)
 	/* As firmware leaves it: a kernel that never writes it lets its processes read the time. */
 	c->vs.scounteren = classic_machine.counters;
 	c->mxr = 0;
+	c->frame.state_mask = SSTATUS_SD | SSTATUS_FS | SSTATUS_VS;
+	c->frame.writable = vm_of(c)->config.sstatus_mask;
+	if (!classic_machine.no_light) {
+		c->frame.quick_kernel = BIT(CAUSE_ILLEGAL_INSN) |
+					(vm_of(c)->text ? BIT(CAUSE_BREAKPOINT) : 0);
+		c->frame.quick_user = BIT(CAUSE_ECALL_U);
+		c->frame.light = BIT(CAUSE_ECALL_U) | BIT(CAUSE_INSN_PAGE_FAULT) |
+				 BIT(CAUSE_LOAD_PAGE_FAULT) | BIT(CAUSE_STORE_PAGE_FAULT);
+	}
+	c->insns = true;
+	classic_forget_insns(c);
 	c->hart = ~0u;
-	shadow_drop_all(c->shadow);
+	classic_drop_all(c);
 	classic_sync_satp(c);
-	c->user_differs = classic_machine.senvcfg && classic_machine.senvcfg_mask;
+	c->frame.user_differs = false;
 	/* What ended a suspension is still pending. */
 	if (v->hsm == SBI_HSM_RESUME_PENDING) {
 		c->vs.sip = sip;
@@ -235,11 +250,18 @@ void classic_reset(struct vcpu *v, u64 pc, u64 a0, u64 a1)
 	__atomic_fetch_and(&c->shared->irqs, ~(u32)SIP_SSIP, __ATOMIC_ACQ_REL);
 }
 
+#define CACHE_SIZE (CLASSIC_INSNS * sizeof(struct classic_insn))
+
 /* Only while entries of other roots stay valid does the hart have to be told of each. */
 static void flush_page(u64 va, unsigned asid)
 {
 	if (asid)
 		__asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"((u64)asid) : "memory");
+}
+
+static void flush_everywhere(u64 va)
+{
+	__asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory");
 }
 
 static void flush_root(unsigned asid)
@@ -248,17 +270,23 @@ static void flush_root(unsigned asid)
 		__asm__ volatile("sfence.vma zero, %0" ::"r"((u64)asid) : "memory");
 }
 
-static const struct shadow_flush flush = { .page = flush_page, .root = flush_root };
+static const struct shadow_flush flush = {
+	.page = flush_page, .everywhere = flush_everywhere, .root = flush_root
+};
 
 int classic_vcpu_init(struct vcpu *v)
 {
 	struct classic_shared *shared = host_alloc(sizeof(*shared), &v->vm->account);
 	struct classic_vcpu *c = host_private_alloc(v->vm->space, PTE_PAGE_SIZE);
+	struct classic_insn *cache = host_private_alloc(v->vm->space, CACHE_SIZE);
 
 	v->engine = shared;
 	v->priv->engine = c;
-	if (!shared || !c)
+	if (!shared || !c || !cache) {
+		host_private_free(v->vm->space, cache, CACHE_SIZE);
 		return -ENOMEM;
+	}
+	c->frame.cache = cache;
 	c->vcpu = v;
 	c->priv = v->priv;
 	c->shared = shared;
@@ -279,6 +307,7 @@ void classic_vcpu_fini(struct vcpu *v)
 		host_private_free(v->vm->space, c->v, 32 * classic_machine.vlenb);
 	if (c) {
 		asid_free(c->asid);
+		host_private_free(v->vm->space, c->frame.cache, CACHE_SIZE);
 		host_private_free(v->vm->space, c, PTE_PAGE_SIZE);
 	}
 	if (v->engine)

@@ -11,7 +11,7 @@
 static void mode_changed(struct classic_vcpu *c)
 {
 	classic_sync_view(c);
-	if (c->user_differs)
+	if (c->frame.user_differs)
 		classic_sync_user(c);
 }
 
@@ -26,7 +26,7 @@ void classic_changed(struct classic_vcpu *c, unsigned changes)
 	if (changes & VS_TIMER)
 		classic_timer_changed(c);
 	if (changes & VS_COUNTEREN)
-		classic_user_changed(c);
+		classic_sync_user(c);
 }
 
 /* A trap into the guest's S-mode, as the hart itself would have taken it. */
@@ -70,6 +70,26 @@ static bool illegal_instruction(struct classic_vcpu *c)
 	return classic_privileged(c, insn);
 }
 
+/* Where text was rewritten: an instruction of S-mode, or one that has changed since. */
+static bool breakpoint(struct classic_vcpu *c)
+{
+	u32 insn;
+
+	if (!vm_of(c)->text || c->vs.user) {
+		classic_inject(c, CAUSE_BREAKPOINT, csr_read(CSR_STVAL));
+		return false;
+	}
+	if (rewrite_breakpoint(c, &insn))
+		return classic_privileged(c, insn);
+	if (!classic_fetch(c, c->frame.pc, &insn))
+		return false;
+	if (insn_is_ebreak(insn))
+		classic_inject(c, CAUSE_BREAKPOINT, csr_read(CSR_STVAL));
+	else
+		fence_i();
+	return false;
+}
+
 static void fatal(struct classic_vcpu *c, const char *why)
 {
 	struct vmexit *e = &c->priv->exit;
@@ -98,9 +118,10 @@ bool classic_trap(struct classic_vcpu *c)
 		return classic_page_fault(c, cause, csr_read(CSR_STVAL));
 	case CAUSE_ECALL_U:
 		return ecall(c);
+	case CAUSE_BREAKPOINT:
+		return breakpoint(c);
 	case CAUSE_INSN_MISALIGNED:
 	case CAUSE_INSN_ACCESS:
-	case CAUSE_BREAKPOINT:
 	case CAUSE_LOAD_MISALIGNED:
 	case CAUSE_LOAD_ACCESS:
 	case CAUSE_STORE_MISALIGNED:

@@ -16,13 +16,80 @@ enum shadow_view classic_view(const struct classic_vcpu *c)
 
 void classic_sync_view(struct classic_vcpu *c)
 {
-	c->frame.guest_satp = shadow_satp(c->shadow, classic_view(c));
+	c->frame.guest_satp = c->frame.views[classic_view(c)];
+	c->frame.quick = c->vs.user ? c->frame.quick_user : c->frame.quick_kernel;
+}
+
+/* All three: quick.S changes between them. */
+static void make_views(struct classic_vcpu *c)
+{
+	for (unsigned view = 0; view < SHADOW_VIEWS; view++)
+		c->frame.views[view] = shadow_satp(c->shadow, (enum shadow_view)view);
+	classic_sync_view(c);
+}
+
+/* ---- Fences: what was taken out of the tables may be executed no more either */
+
+static void forget_local_insns(struct classic_vcpu *c)
+{
+	if (c->insns_local)
+		classic_forget_insns(c);
+}
+
+void classic_drop_all(struct classic_vcpu *c)
+{
+	shadow_drop_all(c->shadow);
+	classic_forget_mmio(c);
+	c->walked_part = ~0ul;
+	classic_forget_insns(c);
+}
+
+void classic_drop_asid(struct classic_vcpu *c, unsigned asid)
+{
+	shadow_drop_asid(c->shadow, asid);
+	classic_forget_mmio(c);
+	c->walked_part = ~0ul;
+	forget_local_insns(c);
+}
+
+/* As small as what a fence of one page may leave: that page, and instructions not met in it. */
+static inline void forget_mmio_page(struct classic_vcpu *c, u64 va)
+{
+	u64 page = va / PTE_PAGE_SIZE;
+
+	if (c->mmio_pages[page % CLASSIC_MMIO_PAGES].va / PTE_PAGE_SIZE == page ||
+	    c->mmio_text == page)
+		classic_forget_mmio(c);
+}
+
+static inline bool has_insns(const struct classic_vcpu *c, u64 va)
+{
+	return va - c->insns_from < c->insns_to - c->insns_from;
+}
+
+void classic_drop_page(struct classic_vcpu *c, u64 va)
+{
+	shadow_drop_page(c->shadow, va);
+	forget_mmio_page(c, va);
+	if (has_insns(c, va))
+		classic_forget_insns(c);
+}
+
+void classic_drop_page_asid(struct classic_vcpu *c, u64 va, unsigned asid)
+{
+	shadow_drop_page_asid(c->shadow, va, asid);
+	forget_mmio_page(c, va);
+	if (has_insns(c, va))
+		forget_local_insns(c);
 }
 
 void classic_sync_satp(struct classic_vcpu *c)
 {
 	shadow_switch(c->shadow, c->vs.satp);
-	classic_sync_view(c);
+	classic_forget_mmio(c);
+	c->walked_part = ~0ul;
+	forget_local_insns(c);
+	make_views(c);
 }
 
 /* Entries say what MXR made of them ("Memory Privilege in sstatus"): it changes seldom. */
@@ -31,7 +98,7 @@ void classic_view_changed(struct classic_vcpu *c)
 	u64 mxr = c->vs.sstatus & SSTATUS_MXR;
 
 	if (mxr != c->mxr)
-		shadow_drop_all(c->shadow);
+		classic_drop_all(c);
 	c->mxr = mxr;
 	classic_sync_view(c);
 }
@@ -41,23 +108,32 @@ void classic_sync_gate(struct classic_vcpu *c)
 	u64 code = SHADOW_GATE_VA(shadow_gate(c->shadow));
 
 	c->frame.gate_exit = code + GATE_EXIT;
+	c->frame.gate_back = code + GATE_BACK;
 	c->frame.gate_data = code + PTE_PAGE_SIZE;
 	csr_write(CSR_STVEC, code + GATE_VECTOR);
 }
 
-void classic_user_changed(struct classic_vcpu *c)
-{
-	c->user_differs = c->vs.scounteren != classic_machine.counters ||
-			  (classic_machine.senvcfg &&
-			   c->vs.senvcfg != classic_machine.senvcfg_mask);
-	classic_sync_user(c);
-}
-
-/* "Supervisor Counter-Enable Register", "Supervisor Environment Configuration Register": they
- * restrict U-mode only, but here S-mode is in U-mode as well. */
+/*
+ * "Supervisor Counter-Enable Register", "Supervisor Environment Configuration Register": they
+ * restrict U-mode only, but here S-mode is in U-mode as well. Most kernels never notice, so the hart
+ * has what U-mode may do until S-mode was stopped by it; from then on it is changed with the mode.
+ */
 void classic_sync_user(struct classic_vcpu *c)
 {
-	csr_write(CSR_SCOUNTEREN, c->vs.user ? c->vs.scounteren : classic_machine.counters);
+	bool kernel = c->frame.user_differs && !c->vs.user;
+
+	csr_write(CSR_SCOUNTEREN, kernel ? classic_machine.counters : c->vs.scounteren);
 	if (classic_machine.senvcfg)
-		csr_write(CSR_SENVCFG, c->vs.user ? c->vs.senvcfg : classic_machine.senvcfg_mask);
+		csr_write(CSR_SENVCFG, kernel ? classic_machine.senvcfg_mask : c->vs.senvcfg);
+}
+
+bool classic_free_kernel(struct classic_vcpu *c)
+{
+	if (c->frame.user_differs ||
+	    (c->vs.scounteren == classic_machine.counters &&
+	     (!classic_machine.senvcfg || c->vs.senvcfg == classic_machine.senvcfg_mask)))
+		return false;
+	c->frame.user_differs = true;
+	classic_sync_user(c);
+	return true;
 }
