@@ -5,7 +5,7 @@ cd "$(dirname "$0")" || exit 1
 
 usage() {
 	cat <<-END
-	usage: ./demo.sh [--batch] [OPTION]... [-- QEMU-ARGUMENT...]
+	usage: ./demo.sh [--batch] [--no-h] [OPTION]... [-- QEMU-ARGUMENT...]
 
 	Installs what is missing (Debian 12 or newer; root or sudo), builds Bulkhead, and starts
 	systems/demo.dts on it: two Debian Linux machines and a real-time program, isolated from
@@ -14,6 +14,7 @@ usage() {
 
 	  --batch  without a terminal: the Linux machines report userspace and power off, the
 	           real-time program prints one histogram and stops; exit code 0 if all did
+	  --no-h   on a machine whose harts lack the H extension
 
 	Other options go to "bulkhead run"; see build/bulkhead run --help.
 	END

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "board/virt.h"
+#include "engine/classic/classic.h"
 #include "engine/hext/hext.h"
 #include "host/bare/bare.h"
 #include "host/bare/console.h"
@@ -21,6 +22,38 @@
 
 static struct system_config *config;
 static struct host_task *watcher;
+
+/* Those that this machine can run; CONFIG_ENGINE_ANY is what a VM gets that asks for none. */
+static const struct engine_ops *engines[CONFIG_ENGINES];
+
+/* ---- Engines ---- */
+
+/* engine=NAME in the boot arguments, for the VMs that ask for none. */
+static void prefer_engine(const char *name)
+{
+	for (unsigned i = CONFIG_ENGINE_HEXT; i < CONFIG_ENGINES; i++) {
+		if (engines[i] && strcmp(engines[i]->name, name) == 0) {
+			engines[CONFIG_ENGINE_ANY] = engines[i];
+			return;
+		}
+	}
+	log_line("engine: this machine has none that is called \"%s\"", name);
+}
+
+static bool find_engines(void)
+{
+	char name[16];
+
+	if (classic_probe())
+		engines[CONFIG_ENGINE_ANY] = engines[CONFIG_ENGINE_CLASSIC] = &classic_engine;
+	if (hext_probe())
+		engines[CONFIG_ENGINE_ANY] = engines[CONFIG_ENGINE_HEXT] = &hext_engine;
+	if (bare_bootarg("engine", name, sizeof(name)))
+		prefer_engine(name);
+	if (!engines[CONFIG_ENGINE_ANY])
+		log_line("no engine fits this machine");
+	return engines[CONFIG_ENGINE_ANY];
+}
 
 /* ---- The system description ---- */
 
@@ -50,6 +83,8 @@ static bool read_config(void)
 	if (!mistakes) {
 		struct config_host host = { .harts = host_harts(), .memory = host_ram_free_bytes() };
 
+		for (unsigned i = 0; i < CONFIG_ENGINES; i++)
+			host.engines |= engines[i] ? (u32)BIT(i) : 0;
 		mistakes = config_check_host(config, &host, report_mistake, NULL);
 	}
 	if (mistakes)
@@ -70,27 +105,17 @@ static void vm_changed(struct vm *vm)
 		host_wake(watcher);
 }
 
-static const struct engine_ops *choose_engine(const struct vm_config *vc)
-{
-	if (!vc->engine[0] || strcmp(vc->engine, hext_engine.name) == 0)
-		return &hext_engine;
-	log_line("[%s] engine \"%s\" is not on this machine", vc->name, vc->engine);
-	return NULL;
-}
-
 static bool create_vms(void)
 {
 	for (u32 i = 0; i < config->vm_count; i++) {
 		const struct vm_config *vc = &config->vms[i];
 		struct vm_parts parts = {
-			.engine = choose_engine(vc),
+			.engine = engines[vc->engine],
 			.build = virt_build,
 			.unbuild = virt_unbuild,
 			.changed = vm_changed,
 		};
 
-		if (!parts.engine)
-			return false;
 		if (vc->console)
 			parts.console = console_backend(i, vc->name, NULL);
 		vm_table[i] = vm_create(vc, &parts, i);
@@ -209,15 +234,6 @@ static void describe_host(void)
 	console_set_host(&host);
 }
 
-static bool start_system(void)
-{
-	if (!hext_probe()) {
-		log_line("no engine fits this machine: its harts have no H extension");
-		return false;
-	}
-	return read_config() && create_vms();
-}
-
 void bare_main(void)
 {
 	bool batch = bare_bootarg("bulkhead.batch", NULL, 0);
@@ -228,7 +244,7 @@ void bare_main(void)
 	log_line(VERSION " on %u hart%s, %lu MiB free", host_harts(), host_harts() == 1 ? "" : "s",
 		 host_ram_free_bytes() / MIB);
 	describe_host();
-	ok = start_system();
+	ok = find_engines() && read_config() && create_vms();
 	if (ok)
 		start_vms();
 	if (batch && !ok)

@@ -16,6 +16,8 @@
 
 enum config_start { START_AUTO, START_MANUAL };
 enum config_restart { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+/* ANY: what the machine offers. */
+enum config_engine { CONFIG_ENGINE_ANY, CONFIG_ENGINE_HEXT, CONFIG_ENGINE_CLASSIC, CONFIG_ENGINES };
 
 struct vm_config {
 	char name[CONFIG_NAME_MAX + 1]; /* the node's name */
@@ -24,7 +26,7 @@ struct vm_config {
 	char kernel[CONFIG_PATH_MAX + 1];
 	char initrd[CONFIG_PATH_MAX + 1];          /* "" = none */
 	char bootargs[CONFIG_BOOTARGS_MAX + 1];    /* "" = none */
-	char engine[8];                            /* "", "hext", "classic" or "kvm"; "" = what fits */
+	enum config_engine engine;
 	u64 harts;      /* bit n: the host's n-th hart; 0 = any */
 	bool dedicated; /* the harts run this VM only, a vCPU each */
 	bool console;   /* its ns16550a is joined to the operator's console (default true) */
@@ -48,9 +50,10 @@ unsigned config_read(const void *dtb, u64 size, struct system_config *out,
 /* What a host offers, for config_check_host(). */
 struct config_host {
 	u32 harts;
-	u64 memory; /* bytes free for guests */
+	u64 memory;  /* bytes free for guests */
+	u32 engines; /* bit n: it can run enum config_engine n */
 };
-/* Mistakes that only show on a given host: too few harts, too little memory. */
+/* Mistakes that only show on a given host: too few harts, too little memory, no such engine. */
 unsigned config_check_host(const struct system_config *sys, const struct config_host *host,
 			   config_error_fn *error, void *arg);
 

@@ -80,6 +80,21 @@ static void vm_check_host(const struct vm_config *vm, u32 harts, u64 shared,
 			      "all are dedicated to other VMs", (unsigned)harts);
 }
 
+static void engine_check_host(const struct vm_config *vm, u32 engines,
+			      struct config_report *report)
+{
+	static const char *const reasons[CONFIG_ENGINES] = {
+		[CONFIG_ENGINE_HEXT] = ": its harts have no H extension",
+		[CONFIG_ENGINE_CLASSIC] = "",
+	};
+	char path[VM_PATH_SIZE];
+
+	if (vm->engine != CONFIG_ENGINE_ANY && !(engines & BIT(vm->engine)))
+		config_report(report, vm_path(path, vm), "engine", "the host cannot run \"%s\"%s; "
+			      "without this property the VM runs on what there is",
+			      config_engine_words[vm->engine], reasons[vm->engine]);
+}
+
 unsigned config_check_host(const struct system_config *sys, const struct config_host *host,
 			   config_error_fn *error, void *arg)
 {
@@ -90,8 +105,10 @@ unsigned config_check_host(const struct system_config *sys, const struct config_
 	for (u32 i = 0; i < sys->vm_count; i++)
 		if (sys->vms[i].dedicated)
 			shared &= ~sys->vms[i].harts;
-	for (u32 i = 0; i < sys->vm_count; i++)
+	for (u32 i = 0; i < sys->vm_count; i++) {
 		vm_check_host(&sys->vms[i], host->harts, shared, &report);
+		engine_check_host(&sys->vms[i], host->engines, &report);
+	}
 	if (memory_total(sys) > host->memory)
 		config_report(&report, "/vms", NULL, "the VMs need %s of memory together, the "
 			      "host has %s for them",

@@ -114,7 +114,7 @@ static void reads_defaults(void **state unused)
 	assert_string_equal(sys.vms[0].kernel, "Image");
 	assert_string_equal(sys.vms[0].initrd, "");
 	assert_string_equal(sys.vms[0].bootargs, "");
-	assert_string_equal(sys.vms[0].engine, "");
+	assert_int_equal(sys.vms[0].engine, CONFIG_ENGINE_ANY);
 	assert_int_equal(sys.vms[0].harts, 0);
 	assert_false(sys.vms[0].dedicated);
 	assert_true(sys.vms[0].console);
@@ -145,7 +145,7 @@ static void reads_everything(void **state unused)
 	assert_false(sys.vms[0].console);
 	assert_int_equal(sys.vms[0].start, START_MANUAL);
 	assert_int_equal(sys.vms[0].restart, RESTART_ON_FAILURE);
-	assert_string_equal(sys.vms[0].engine, "classic");
+	assert_int_equal(sys.vms[0].engine, CONFIG_ENGINE_CLASSIC);
 }
 
 static void refuses_what_is_no_tree(void **state unused)
@@ -324,6 +324,21 @@ static void checks_words(void **state unused)
 	assert_non_null(strstr(reports, "/vms/a/engine: \"hex\" is unknown: did you mean \"hext\"?\n"));
 }
 
+static void checks_engines(void **state unused)
+{
+	set_string("/vms/a", "engine", "hext");
+	expect("");
+	assert_int_equal(sys.vms[0].engine, CONFIG_ENGINE_HEXT);
+	set_string("/vms/a", "engine", "clasic");
+	expect("/vms/a/engine: \"clasic\" is unknown: did you mean \"classic\"?\n");
+	set_string("/vms/a", "engine", "");
+	expect("/vms/a/engine: \"\" is unknown: must be \"hext\" or \"classic\"\n");
+	set_string("/vms/a", "engine", "kvm");
+	expect("/vms/a/engine: \"kvm\" is unknown: must be \"hext\" or \"classic\"\n");
+	set_u32("/vms/a", "engine", 1);
+	expect("/vms/a/engine: must be one string, as in engine = \"hext\"\n");
+}
+
 static void checks_harts(void **state unused)
 {
 	assert_int_equal(fdt_setprop_empty(tree, node("/vms/a"), "harts"), 0);
@@ -434,12 +449,15 @@ static void cleans_reports(void **state unused)
 	expect("/vms/a/x??[2J: unknown property: a VM has none of this name\n");
 }
 
+static unsigned check_on(const struct config_host *host)
+{
+	reports[0] = '\0';
+	return config_check_host(&sys, host, collect, reports);
+}
+
 static unsigned check_host(u32 harts, u64 memory)
 {
-	const struct config_host host = { .harts = harts, .memory = memory };
-
-	reports[0] = '\0';
-	return config_check_host(&sys, &host, collect, reports);
+	return check_on(&(struct config_host){ .harts = harts, .memory = memory });
 }
 
 static void checks_the_hosts_memory(void **state unused)
@@ -473,6 +491,29 @@ static void checks_the_hosts_harts(void **state unused)
 			    "are dedicated to other VMs\n");
 }
 
+static void checks_the_hosts_engines(void **state unused)
+{
+	struct config_host host = { .harts = 1, .memory = GIB };
+
+	expect("");
+	assert_int_equal(check_on(&host), 0);
+	set_string("/vms/a", "engine", "hext");
+	expect("");
+	host.engines = BIT(CONFIG_ENGINE_HEXT);
+	assert_int_equal(check_on(&host), 0);
+	host.engines = BIT(CONFIG_ENGINE_CLASSIC);
+	assert_int_equal(check_on(&host), 1);
+	assert_string_equal(reports, "/vms/a/engine: the host cannot run \"hext\": its harts have "
+			    "no H extension; without this property the VM runs on what there is\n");
+	set_string("/vms/a", "engine", "classic");
+	expect("");
+	assert_int_equal(check_on(&host), 0);
+	host.engines = BIT(CONFIG_ENGINE_HEXT);
+	assert_int_equal(check_on(&host), 1);
+	assert_string_equal(reports, "/vms/a/engine: the host cannot run \"classic\"; without this "
+			    "property the VM runs on what there is\n");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -492,6 +533,7 @@ int main(void)
 		CASE(checks_strings),
 		CASE(checks_the_length_of_bootargs),
 		CASE(checks_words),
+		CASE(checks_engines),
 		CASE(checks_harts),
 		CASE(checks_dedicated),
 		CASE(keeps_dedicated_harts_apart),
@@ -503,6 +545,7 @@ int main(void)
 		CASE(cleans_reports),
 		CASE(checks_the_hosts_memory),
 		CASE(checks_the_hosts_harts),
+		CASE(checks_the_hosts_engines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

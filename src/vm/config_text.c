@@ -6,6 +6,12 @@
 
 enum { PATH_SIZE = 160, MESSAGE_SIZE = 320, WORD_MAX = 40 };
 
+const char *const config_engine_words[CONFIG_ENGINES] = {
+	[CONFIG_ENGINE_ANY] = "any",
+	[CONFIG_ENGINE_HEXT] = "hext",
+	[CONFIG_ENGINE_CLASSIC] = "classic",
+};
+
 /* Replaces what would forge a second line or move the terminal's cursor. */
 static void text_clean(char *text)
 {

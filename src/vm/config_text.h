@@ -4,6 +4,9 @@
 
 #include "vm/config.h"
 
+/* As the description has them; ANY stands there by being left out. */
+extern const char *const config_engine_words[CONFIG_ENGINES];
+
 /* Behind so many mistakes a last line says that there are more. */
 #define CONFIG_MISTAKES_MAX 100
 /* Enough for any size as config_size_text() writes it. */

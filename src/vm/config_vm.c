@@ -278,11 +278,11 @@ static bool read_restart(struct reader *r, const struct value *v)
 
 static bool read_engine(struct reader *r, const struct value *v)
 {
-	static const char *const words[] = { "hext", "classic", "kvm" };
-	int word = value_word(r, v, words, ARRAY_SIZE(words));
+	const enum config_engine first = CONFIG_ENGINE_HEXT;
+	int word = value_word(r, v, config_engine_words + first, CONFIG_ENGINES - first);
 
 	if (word >= 0)
-		strcpy(r->vm->engine, words[word]);
+		r->vm->engine = (enum config_engine)((unsigned)word + first);
 	return word >= 0;
 }
 

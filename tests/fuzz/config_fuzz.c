@@ -41,12 +41,15 @@ static void vm_check(const struct vm_config *vm)
 	require(strlen(vm->bootargs) <= CONFIG_BOOTARGS_MAX);
 	require(!vm->dedicated || (unsigned)__builtin_popcountll(vm->harts) == vm->vcpus);
 	require(vm->start <= START_MANUAL && vm->restart <= RESTART_ALWAYS);
+	require(vm->engine < CONFIG_ENGINES);
 }
 
 /* The copy is aligned as libfdt wants it, and ends where the sanitizer sees it. */
 static void description_read(const u8 *data, size_t size)
 {
-	const struct config_host host = { .harts = 2, .memory = GIB };
+	const struct config_host host = {
+		.harts = 2, .memory = GIB, .engines = BIT(CONFIG_ENGINE_CLASSIC),
+	};
 	u8 *copy = malloc(size ? size : 1);
 	unsigned reported = 0, mistakes;
 

@@ -38,7 +38,7 @@ DESCRIPTION = """/dts-v1/;
 			memory = "{memory}";
 			kernel = "{kernel}";
 			bootargs = "{args}";
-		}};
+{more}		}};
 	}};
 }};
 """
@@ -123,7 +123,7 @@ def native_run(program, cpu="rv64", args=(), timeout=60):
     )
 
 
-def description_write(program, directory):
+def description_write(program, directory, engine=None):
     """A system of one VM that runs the program."""
     path = Path(directory) / f"{program.name}.dts"
     path.write_text(
@@ -133,15 +133,16 @@ def description_write(program, directory):
             memory=program.memory,
             kernel=program.elf,
             args=program.args,
+            more=f'\t\t\tengine = "{engine}";\n' if engine else "",
         )
     )
     return path
 
 
-def vm_run(program, directory, qemu_args=(), timeout=60):
-    """The program in a VM of Bulkhead."""
-    description = description_write(program, directory)
-    command = [BUILD / "bulkhead", "run", description, "--batch", "--timeout", timeout]
+def vm_run(program, directory, qemu_args=(), timeout=60, options=(), engine=None):
+    """The program in a VM of Bulkhead; the options are those of `bulkhead run`."""
+    description = description_write(program, directory, engine)
+    command = [BUILD / "bulkhead", "run", description, "--batch", "--timeout", timeout, *options]
     if qemu_args:
         command += ["--", *qemu_args]
     return command_run(command, timeout + 30)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import guestlib
 import pexpect
+import pytest
 from guestlib import BUILD, QEMU, ROOT
 
 COMMAND = BUILD / "bulkhead"
@@ -20,8 +21,18 @@ CACHE = Path(os.environ.get("BULKHEAD_CACHE") or
 # Seconds for anything: a loaded machine may take long, and a test that passes never waits for it.
 LIMIT = int(os.environ.get("TEST_LIMIT", "180"))
 
+# For what every engine must do: a host with the H extension, and one without it, as options of
+# `bulkhead run`. Tests of the classic engine, and no others, have "classic" in their name.
+each_engine = pytest.mark.parametrize("host", [[], ["--no-h"]], ids=["hext", "classic"])
+
 KEY = "\x1d"  # Ctrl-], the console's own
 PROMPT = "bulkhead> "
+
+
+def classic(*values):
+	"""Parameters of a test whose VMs the classic engine runs."""
+	words = [str(value) for value in values if isinstance(value, (str, int))]
+	return pytest.param(*values, id="-".join(["classic", *words]))
 
 
 def guest(name):

@@ -157,7 +157,9 @@ BAD = {
 		    '"on-fail" is unknown: did you mean "on-failure"?'),
 	"start": (props(GOOD_VM + 'start = "later";'), 'must be "auto" or "manual"'),
 	"console": (props(GOOD_VM + 'console = "uart";'), 'must be "none" or "operator"'),
-	"engine": (props(GOOD_VM + 'engine = "fast";'), 'must be "hext", "classic" or "kvm"'),
+	"engine": (props(GOOD_VM + 'engine = "fast";'), 'must be "hext" or "classic"'),
+	"engine-misspelled": (props(GOOD_VM + 'engine = "clasic";'),
+			      '/vms/a/engine: "clasic" is unknown: did you mean "classic"?'),
 	"bootargs-list": (props(GOOD_VM + 'bootargs = "a", "b";'), "/vms/a/bootargs: must be one string"),
 	"bootargs-long": (props(GOOD_VM + f'bootargs = "{"x" * 1024}";'),
 			  "/vms/a/bootargs: has 1024 characters: at most 1023 fit"),
@@ -264,7 +266,7 @@ def test_check_host(folder):
 	assert done.returncode == 1
 	assert "/vms/a/harts: there is no hart 3: the host has 3, counted from 0" in done.stderr
 	assert "/vms: the VMs need 128M of memory together, the host has 63M for them" in done.stderr
-	for bad in ("harts=0", "harts=x", "memory=1", "cpus=4", "memory=1G,x"):
+	for bad in ("harts=0", "harts=x", "memory=1", "cpus=4", "memory=1G,x", "no-h=1"):
 		assert check(folder, text, "--host", bad).returncode == 2
 
 
@@ -273,6 +275,19 @@ def test_check_host_without_shared_harts(folder):
 		     "--host", "harts=1")
 	assert done.returncode == 1
 	assert "/vms/b: no hart is left for it" in done.stderr
+
+
+NO_HEXT = ('/vms/a/engine: the host cannot run "hext": its harts have no H extension; without this '
+	   "property the VM runs on what there is")
+
+
+def test_check_host_without_h(folder):
+	text = props(GOOD_VM + 'engine = "hext";')
+	assert check(folder, text, "--host", "harts=1").returncode == 0
+	done = check(folder, text, "--host", "harts=1,no-h")
+	assert done.returncode == 1 and NO_HEXT in done.stderr
+	for right in (props(GOOD_VM), props(GOOD_VM + 'engine = "classic";')):
+		assert check(folder, right, "--host", "no-h").returncode == 0
 
 
 # --- usage ---------------------------------------------------------------------------------
@@ -296,6 +311,8 @@ def test_help(folder, args):
 	(["pack", "a.dts", "-o"], "needs a value"),
 	(["run", "a.dts", "--timeout", "0"], "--timeout must be a number"),
 	(["run", "a.dts", "--bacth"], "did you mean '--batch'?"),
+	(["run", "a.dts", "--no-h=1"], "--no-h takes no value"),
+	(["run", "a.dts", "--firmware"], "--firmware needs a value: FILE"),
 	(["run", "a.dts", "-o", "x"], "--output goes with --print"),
 ])
 def test_wrong_usage(folder, args, message):
@@ -456,6 +473,21 @@ def test_run_options(folder, qemu):
 	_, pairs = args_of(folder)
 	assert pairs["-cpu"] == "rv64,sstc=off" and pairs["-bios"] == "fw.bin"
 	assert pairs["-smp"] == "8" and pairs["-m"] == "2048M" and pairs["-append"] == "hide=sstc"
+
+
+@pytest.mark.parametrize("options, cpu", [
+	(["--no-h"], "rv64,h=false"), (["--cpu", "max", "--no-h"], "max,h=false"),
+])
+def test_run_without_h(folder, qemu, options, cpu):
+	done = run(folder, "--firmware", "own fw.bin", *options)
+	assert done.returncode == 0, done.stderr
+	_, pairs = args_of(folder)
+	assert pairs["-cpu"] == cpu and pairs["-bios"] == "own fw.bin"
+	assert "1 hart without H, 256M" in done.stderr
+	(folder / "args").unlink()
+	done = run(folder, *options, text=props(GOOD_VM + 'engine = "hext";'))
+	assert done.returncode == 1 and NO_HEXT in done.stderr
+	assert not (folder / "args").exists()
 
 
 def test_run_machine_too_small(folder, qemu):

@@ -4,7 +4,7 @@ import random
 import re
 
 import pytest
-from systemlib import KEY, PROMPT, guest, linux, program, start, system, vm
+from systemlib import KEY, PROMPT, each_engine, guest, linux, program, start, system, vm
 
 UP, DOWN, LEFT, RIGHT = "\x1b[A", "\x1b[B", "\x1b[D", "\x1b[C"
 HOME, END, DELETE = "\x1b[H", "\x1b[F", "\x1b[3~"
@@ -72,9 +72,10 @@ def test_keys(tmp_path):
 		machine.expect(r"Ctrl-\] twice: the shell and back")
 
 
-def test_linux_view(tmp_path):
+@each_engine
+def test_linux_view(host, tmp_path):
 	"""Typing to a Linux shell; a Ctrl-] for the VM itself; a VM's view shows only its own."""
-	with start(system(tmp_path, linux(vcpus=2), rt("noise")), "--harts", 2) as machine:
+	with start(system(tmp_path, linux(vcpus=2), rt("noise")), "--harts", 2, *host) as machine:
 		machine.expect(r"\[linux\] linux:~# ")
 		machine.view(1, "linux")
 		machine.send("\r")
@@ -97,9 +98,10 @@ def test_linux_view(tmp_path):
 		machine.expect("linux:~# ")
 
 
-def test_paste(tmp_path):
+@each_engine
+def test_paste(host, tmp_path):
 	"""A long paste is held back until the guest has read it: nothing is lost."""
-	with start(system(tmp_path, linux()), "--harts", 1) as machine:
+	with start(system(tmp_path, linux()), "--harts", 1, *host) as machine:
 		machine.expect(r"\[linux\] linux:~# ")
 		machine.view(1, "linux")
 		machine.send("stty -echo; echo rea''dy; cat >paste; wc paste\r")
@@ -151,6 +153,21 @@ def test_commands(console):
 	console.shell()
 	console.send("exit\r")
 	console.expect("-- overview --")
+
+
+def test_engines_shown(tmp_path):
+	"""As described; the boot argument is for the VM that leaves it open. None of them runs."""
+	description = system(tmp_path, *(rt(name, start="manual", **properties) for name, properties in (
+		("open", {}), ("hardware", {"engine": "hext"}), ("classic", {"engine": "classic"}))))
+	with start(description, "--append", "engine=classic") as machine:
+		machine.shell()
+		machine.ask("info open", "engine    classic")
+		machine.ask("info hardware", "engine    hext")
+		machine.ask("info classic", "engine    classic")
+	with start(description, "--append", "engine=none") as machine:
+		machine.expect('engine: this machine has none that is called "none"')
+		machine.shell()
+		machine.ask("info open", "engine    hext")
 
 
 def test_mistakes(console):

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import systemlib
-from systemlib import IMAGE, batch, firmware, pack, program, qemu_run, system
+from systemlib import IMAGE, batch, classic, firmware, pack, program, qemu_run, system
 
 
 # The smp guest's harts wait for each other: with fewer harts, or many at a time, they take long.
@@ -37,7 +37,8 @@ def host_line(run, harts):
 	("rv64", 1, TWO), ("rv64,sstc=off", 1, TWO), ("rv64,v=true", 1, TWO), ("rva23s64", 1, TWO),
 	("max", 1, TWO), ("rv64", 2, TWO), ("rv64,sstc=off", 4, TWO), ("rv64,v=true", 2, TWO),
 	("rva23s64", 4, THREE), ("max", 4, THREE), ("rv64", 32, THREE), ("max", 32, TWO),
-	("rv64", 1, ("smp",)),
+	("rv64", 1, ("smp",)), classic("rv64,h=false", 1, TWO), classic("rv64,h=false,sstc=off", 4, TWO),
+	classic("max,h=false", 4, THREE), classic("rv64,h=false", 32, THREE),
 ])
 def test_cpu(cpu, harts, names, tmp_path):
 	run = batch(several(tmp_path, names), "--cpu", cpu, "--harts", harts)
@@ -50,7 +51,8 @@ def test_cpu(cpu, harts, names, tmp_path):
 @pytest.mark.parametrize("version, cpu, harts", [
 	("1.5", "rv64", 4), ("1.5", "rv64,sstc=off", 2), ("1.6", "max", 2),
 	("1.6", "rv64,sstc=off", 4), ("newest", "rv64", 32), ("newest", "rva23s64", 2),
-	("newest", "rv64,sstc=off", 2),
+	("newest", "rv64,sstc=off", 2), classic("1.5", "rv64,h=false", 4),
+	classic("1.6", "rv64,h=false,sstc=off", 2), classic("newest", "rv64,h=false", 2),
 ])
 def test_firmware(version, cpu, harts, tmp_path):
 	run = batch(several(tmp_path, TWO), "--cpu", cpu, "--harts", harts, "--bios",
@@ -88,12 +90,25 @@ def test_unknown_hidden(tmp_path):
 	run.has('nothing is called "nonsense"')
 
 
+@pytest.mark.parametrize("hidden", ["", "svadu", "sstc,svinval,svpbmt,senvcfg,svadu,v,aia"],
+			 ids=["classic", "classic-svadu", "classic-all"])
+def test_hidden_h(hidden, tmp_path):
+	"""Where H is hidden, the other engine takes over."""
+	names = ("sbi", "timer")
+	run = batch(several(tmp_path, names), "--cpu", "max", "--harts", 4, "--append",
+		    f"hide=h,{hidden}")
+	passed(run, names)
+	run.has("^host: .*no H ")
+
+
 @pytest.mark.parametrize("cpu, append", [("rv64,h=false", ""), ("max", "hide=h")])
 def test_no_h(cpu, append, tmp_path):
-	options = ["--append", append] if append else []
-	run = batch(system(tmp_path, program("hello")), "--cpu", cpu, "--harts", 2, *options)
+	"""A VM that asks for what is not there: nothing starts."""
+	description = system(tmp_path, program("hello", engine="hext"), program("sbi"))
+	run = batch(description, "--cpu", cpu, "--harts", 2, "--append", append)
 	run.failed("the system did not start")
-	run.has("^bulkhead: no engine fits this machine: its harts have no H extension$")
+	run.has(r"/vms/hello/engine: the host cannot run \"hext\": its harts have no H extension")
+	run.has("1 mistake in the system description: nothing is started")
 
 
 def test_firmware_console(tmp_path):

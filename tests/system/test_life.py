@@ -4,7 +4,7 @@ them, a hostile VM beside good ones."""
 import re
 
 import pytest
-from systemlib import PROMPT, batch, guest, linux, program, start, system, vm
+from systemlib import PROMPT, batch, each_engine, guest, linux, program, start, system, vm
 
 RESTARTS = 1000
 
@@ -21,10 +21,11 @@ def histogram(machine):
 
 # --- restarts ---------------------------------------------------------------------------------
 
-def test_thousand_restarts(tmp_path):
+@each_engine
+def test_thousand_restarts(host, tmp_path):
 	"""The same memory is free before and after, and the neighbour runs on."""
 	victim = program("reboot", "victim", memory="4M", start="manual")
-	with start(system(tmp_path, ticker(), victim), "--harts", 2) as machine:
+	with start(system(tmp_path, ticker(), victim), "--harts", 2, *host) as machine:
 		histogram(machine)
 		machine.shell()
 		before = machine.free_memory()
@@ -48,10 +49,11 @@ def test_thousand_restarts(tmp_path):
 		assert histogram(machine) > last
 
 
-def test_free_memory_is_exact(tmp_path):
+@each_engine
+def test_free_memory_is_exact(host, tmp_path):
 	"""To the byte, as the boot argument `count` logs it: after a first run nothing is lost."""
 	victim = program("reboot", "victim", memory="4M")
-	with start(system(tmp_path, victim), "--append", "count") as machine:
+	with start(system(tmp_path, victim), "--append", "count", *host) as machine:
 		lines = []
 		for _ in range(60):
 			machine.expect("count: victim: own instructions|count: memory: [^\r]*?"
@@ -73,9 +75,10 @@ def test_always(tmp_path):
 
 # --- the operator ---------------------------------------------------------------------------------
 
-def test_operator(tmp_path):
+@each_engine
+def test_operator(host, tmp_path):
 	description = system(tmp_path, ticker(), ticker("other", start="manual"))
-	with start(description, "--harts", 2) as machine:
+	with start(description, "--harts", 2, *host) as machine:
 		histogram(machine)
 		machine.shell()
 		assert machine.row("other") == ("off", 0, "-")
@@ -103,9 +106,10 @@ def test_operator(tmp_path):
 		assert histogram(machine) >= 1
 
 
-def test_pause_holds_still(tmp_path):
+@each_engine
+def test_pause_holds_still(host, tmp_path):
 	"""A paused VM prints nothing, and goes on with its next line where it stood."""
-	with start(system(tmp_path, ticker(), ticker("clock")), "--harts", 2) as machine:
+	with start(system(tmp_path, ticker(), ticker("clock")), "--harts", 2, *host) as machine:
 		machine.expect(r"\[ticker\] rt: histogram 2:")
 		machine.shell()
 		machine.ask("pause ticker", "ticker: pausing")
@@ -125,9 +129,10 @@ def test_pause_holds_still(tmp_path):
 		assert 3 <= int(found[1]) <= 5
 
 
-def test_linux_under_the_operator(tmp_path):
+@each_engine
+def test_linux_under_the_operator(host, tmp_path):
 	"""Pause and resume of an SMP Linux, then a restart: it comes to userspace again."""
-	with start(system(tmp_path, linux(vcpus=2)), "--harts", 2) as machine:
+	with start(system(tmp_path, linux(vcpus=2)), "--harts", 2, *host) as machine:
 		machine.expect("userspace on 2 CPUs")
 		machine.shell()
 		for _ in range(3):
@@ -161,9 +166,10 @@ def test_shutdown(tmp_path):
 
 # --- crashes ------------------------------------------------------------------------------------------
 
-def test_crash(tmp_path):
+@each_engine
+def test_crash(host, tmp_path):
 	"""restart = "never": it stays off and says why; the others run on."""
-	with start(system(tmp_path, ticker(), program("crash")), "--harts", 2) as machine:
+	with start(system(tmp_path, ticker(), program("crash")), "--harts", 2, *host) as machine:
 		machine.expect(r"bulkhead: \[crash\] crashed: [^\r]+")
 		machine.shell()
 		_, restarts, end = machine.wait_state("crash", "off")
@@ -201,10 +207,11 @@ def test_not_on_failure(tmp_path):
 
 # --- hostile guests --------------------------------------------------------------------------------
 
-def test_hostile_beside_good_ones(tmp_path):
+@each_engine
+def test_hostile_beside_good_ones(host, tmp_path):
 	description = system(tmp_path, program("hostile"), program("smp"),
 			     linux("linux", "bulkhead.poweroff", vcpus=2))
-	run = batch(description, "--harts", 4)
+	run = batch(description, "--harts", 4, *host)
 	run.succeeded()
 	run.printed("smp")
 	assert "userspace on 2 CPUs" in "".join(run.lines("linux")), run.explain("no userspace")
@@ -212,12 +219,13 @@ def test_hostile_beside_good_ones(tmp_path):
 	assert len(survived) == 7, run.explain("the hostile guest did not come to its end")
 
 
+@each_engine
 @pytest.mark.parametrize("end", ["loop", "triple", "jump"])
-def test_hostile_ends(end, tmp_path):
+def test_hostile_ends(end, host, tmp_path):
 	"""It never ends by itself, on the hart of the others; they come to theirs all the same."""
 	description = system(tmp_path, program("hostile", bootargs=f"hostile.end={end}"),
 			     linux("linux", "bulkhead.poweroff", start="manual"))
-	with start(description, "--harts", 1) as machine:
+	with start(description, "--harts", 1, *host) as machine:
 		machine.expect(r"\[hostile\] done")
 		machine.shell()
 		machine.ask("start linux", "linux: starting")

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 import systemlib
-from systemlib import LIMIT, QEMU, batch, guest, linux, pack, shipped, start, system, vm
+from systemlib import (LIMIT, QEMU, batch, classic, each_engine, firmware, guest, linux, pack, shipped,
+		       start, system, vm)
 
 
 def userspace(run, name, cpus, memory=256):
@@ -16,8 +17,9 @@ def userspace(run, name, cpus, memory=256):
 
 # --- Linux VMs in batch runs --------------------------------------------------------------------
 
-def test_demo(tmp_path):
-	run = batch(shipped(tmp_path, "demo"))
+@each_engine
+def test_demo(host, tmp_path):
+	run = batch(shipped(tmp_path, "demo"), *host)
 	run.succeeded()
 	userspace(run, "linux1", 2)
 	userspace(run, "linux2", 2)
@@ -25,30 +27,35 @@ def test_demo(tmp_path):
 	assert "rt: histogram 1:" in rt and "rt: done" in rt, run.explain("no histogram")
 
 
-@pytest.mark.parametrize("cpu, harts", [("rv64", 4), ("max", 2)])
+@pytest.mark.parametrize("cpu, harts", [
+	("rv64", 4), ("max", 2), classic("rv64,h=false", 4), classic("max,h=false", 2),
+])
 def test_four_vcpus(cpu, harts, tmp_path):
 	run = batch(shipped(tmp_path, "smp"), "--cpu", cpu, "--harts", harts)
 	run.succeeded()
 	userspace(run, "linux", 4)
 
 
-def test_more_vcpus_than_harts(tmp_path):
+@each_engine
+def test_more_vcpus_than_harts(host, tmp_path):
 	run = batch(system(tmp_path, linux("a", "bulkhead.poweroff", vcpus=2),
-			   linux("b", "bulkhead.poweroff", vcpus=2)), "--harts", 1)
+			   linux("b", "bulkhead.poweroff", vcpus=2)), "--harts", 1, *host)
 	run.succeeded()
 	userspace(run, "a", 2)
 	userspace(run, "b", 2)
 
 
-def test_dedicated(tmp_path):
-	run = batch(shipped(tmp_path, "dedicated"))
+@each_engine
+def test_dedicated(host, tmp_path):
+	run = batch(shipped(tmp_path, "dedicated"), *host)
 	run.succeeded()
 	userspace(run, "alone", 2)
 	userspace(run, "shared", 1)
 
 
-def test_one_with_full_output(tmp_path):
-	run = batch(shipped(tmp_path, "one-linux"))
+@each_engine
+def test_one_with_full_output(host, tmp_path):
+	run = batch(shipped(tmp_path, "one-linux"), *host)
 	run.succeeded()
 	userspace(run, "linux", 1)
 	lines = "".join(run.lines("linux"))
@@ -59,18 +66,43 @@ def test_one_with_full_output(tmp_path):
 	["--cpu", "rv64,sstc=off"],
 	["--cpu", "max", "--append", "hide=henvcfg,sstc,svinval,stateen,senvcfg,htinst"],
 	["--cpu", "rva23s64"],
-], ids=["sstc-off", "hidden", "rva23s64"])
+	["--no-h", "--cpu", "rv64,sstc=off"],
+	["--no-h", "--cpu", "rv64,svadu=off"],
+	["--cpu", "max", "--append", "hide=h,sstc,svinval,svpbmt,svadu,v"],
+	["--append", "engine=classic"],
+], ids=["sstc-off", "hidden", "rva23s64", "classic-sstc-off", "classic-svadu-off", "classic-hidden",
+	"classic-beside-h"])
 def test_host(options, tmp_path):
 	run = batch(system(tmp_path, linux("linux", "bulkhead.poweroff", vcpus=2)), *options)
 	run.succeeded()
 	userspace(run, "linux", 2)
 
 
-def test_what_the_guest_has(tmp_path):
+@pytest.mark.parametrize("version", ["1.6", "newest"])
+def test_classic_firmware(version, tmp_path):
+	"""Firmware that answers a guest's privileged instructions itself, slowly and loudly."""
+	run = batch(system(tmp_path, linux("linux", "bulkhead.poweroff", vcpus=2)), "--no-h",
+		    "--firmware", firmware(version))
+	run.succeeded()
+	userspace(run, "linux", 2)
+
+
+def test_classic_and_hext(tmp_path):
+	"""Side by side on a machine with H."""
+	run = batch(system(tmp_path, linux("a", "bulkhead.poweroff", vcpus=2, engine="hext"),
+			   linux("b", "bulkhead.poweroff", vcpus=2, engine="classic")), "--harts", 2)
+	run.succeeded()
+	userspace(run, "a", 2)
+	userspace(run, "b", 2)
+
+
+@each_engine
+def test_what_the_guest_has(host, tmp_path):
 	"""What Linux reads of its machine: the ISA with vectors, the timer, the tables' depth."""
 	command = ("grep -m1 ^isa /proc/cpuinfo; cat /sys/devices/system/clocksource/*/current*; "
 		   "grep -m1 ^mmu /proc/cpuinfo")
-	run = batch(system(tmp_path, linux("linux", f'bulkhead.exec="{command}"')), "--cpu", "max")
+	run = batch(system(tmp_path, linux("linux", f'bulkhead.exec="{command}"')), "--cpu", "max",
+		    *host)
 	run.succeeded()
 	text = "\n".join(run.lines("linux"))
 	found = re.search(r"isa\s*: rv64([a-z]+)_", text)
@@ -79,10 +111,11 @@ def test_what_the_guest_has(tmp_path):
 	assert re.search(r"^mmu\s*: sv[345]", text, re.M), run.explain("mmu")
 
 
-def test_user_mode(tmp_path):
+@each_engine
+def test_user_mode(host, tmp_path):
 	"""A process that reads where there is nothing gets a signal; the machine goes on."""
 	command = "devmem 0x40000000 32; echo status $?; echo end"
-	run = batch(system(tmp_path, linux("linux", f'bulkhead.exec="{command}"')))
+	run = batch(system(tmp_path, linux("linux", f'bulkhead.exec="{command}"')), *host)
 	run.succeeded()
 	text = "\n".join(run.lines("linux"))
 	assert re.search(r"^status 13[59]$", text, re.M) and "end" in text, run.explain("status")
@@ -90,9 +123,10 @@ def test_user_mode(tmp_path):
 
 # --- Linux, U-Boot and the installer, typed at ---------------------------------------------------
 
-def test_reboot(tmp_path):
+@each_engine
+def test_reboot(host, tmp_path):
 	"""A guest's own reboot starts it again, whatever its restart policy is."""
-	with start(system(tmp_path, linux("linux", "bulkhead.reboot"))) as machine:
+	with start(system(tmp_path, linux("linux", "bulkhead.reboot")), *host) as machine:
 		for _ in range(3):
 			machine.expect("userspace on 1 CPUs")
 		machine.shell()
@@ -101,9 +135,10 @@ def test_reboot(tmp_path):
 		machine.wait_state("linux", "off")
 
 
-def test_u_boot(tmp_path):
+@each_engine
+def test_u_boot(host, tmp_path):
 	description = system(tmp_path, vm("uboot", guest("u-boot.bin"), memory="128M"))
-	with start(description) as machine:
+	with start(description, *host) as machine:
 		machine.expect("Hit any key to stop autoboot")
 		machine.view(1, "uboot")
 		machine.send(" ")

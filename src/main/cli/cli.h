@@ -5,10 +5,9 @@
 /* Exit codes. */
 enum cli_result { CLI_OK, CLI_FAILED, CLI_USAGE };
 
-/* Each gets the arguments behind its own name. */
-enum cli_result check_command(int argc, char **argv);
-enum cli_result pack_command(int argc, char **argv);
-enum cli_result run_command(int argc, char **argv);
+/* Subcommands, as options.h has them. */
+struct command;
+extern const struct command check_command, pack_command, run_command;
 
 /* The whole command, with main()'s arguments. */
 enum cli_result cli_command(int argc, char **argv);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "main/cli/archive.h"
-#include "main/cli/cli.h"
 #include "main/cli/machine.h"
 #include "main/cli/options.h"
 #include "main/cli/report.h"
@@ -13,20 +12,12 @@ static const char *host_text;
 
 static const struct option options[] = {
 	{ .name = "host", .value = "LIST", .text = &host_text,
-	  .help = "check against a host as well: harts=N,memory=SIZE,\n"
-		  "either or both; SIZE is all its memory, as in 2G" },
+	  .help = "check against a host as well: harts=N,memory=SIZE,no-h\n"
+		  "or some of these; SIZE is all its memory, as in 2G;\n"
+		  "no-h: its harts have no H extension" },
 };
 
-static const struct command command = {
-	.name = "check",
-	.usage = "[options] SYSTEM.dts",
-	.summary = "Reports every mistake in a system description and in the files it names.",
-	.details = "Exit code: 0 when there is no mistake, 1 when there is one, 2 for wrong usage.",
-	.options = options,
-	.option_count = ARRAY_SIZE(options),
-};
-
-/* Reads "harts=4,memory=1G"; what is not mentioned stays as it is. */
+/* Reads "harts=4,memory=1G,no-h"; what is not mentioned stays as it is. */
 static bool host_read(const char *text, struct machine *host)
 {
 	char list[128], *save = NULL;
@@ -44,8 +35,11 @@ static bool host_read(const char *text, struct machine *host)
 					       &host->harts);
 		else if (!strncmp(item, "memory=", 7))
 			right = options_size("check", "--host memory", item + 7, &host->memory);
+		else if (!strcmp(item, "no-h"))
+			right = host->no_h = true;
 		else
-			report_error("check: --host takes harts=N and memory=SIZE, not '%s'", item);
+			report_error("check: --host takes harts=N, memory=SIZE and no-h, not '%s'",
+				     item);
 		if (!right)
 			return false;
 	}
@@ -92,17 +86,22 @@ static enum cli_result checked(const char *path, const struct machine *host)
 	return right ? CLI_OK : CLI_FAILED;
 }
 
-enum cli_result check_command(int argc, char **argv)
+static enum cli_result check_system(const struct operands *operands)
 {
 	struct machine host = { .harts = 4096, .memory = MACHINE_MEMORY_MAX };
-	struct operands operands;
 
-	switch (options_parse(&command, argc, argv, &operands)) {
-	case OPTIONS_HELP: return CLI_OK;
-	case OPTIONS_WRONG: return CLI_USAGE;
-	case OPTIONS_OK: break;
-	}
 	if (host_text && !host_read(host_text, &host))
 		return CLI_USAGE;
-	return checked(operands.system, &host);
+	return checked(operands->system, &host);
 }
+
+const struct command check_command = {
+	.name = "check",
+	.usage = "[options] SYSTEM.dts",
+	.brief = "report every mistake in a system description",
+	.summary = "Reports every mistake in a system description and in the files it names.",
+	.details = "Exit code: 0 when there is no mistake, 1 when there is one, 2 for wrong usage.",
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+	.run = check_system,
+};

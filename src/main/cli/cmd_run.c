@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "main/cli/archive.h"
-#include "main/cli/cli.h"
 #include "main/cli/options.h"
 #include "main/cli/pack.h"
 #include "main/cli/process.h"
@@ -19,8 +18,9 @@ enum { PATH_SIZE = 4096, HARTS_MAX = 512, TIMEOUT_MAX = 1000000 };
 enum { END_SECONDS = 30 };
 
 /* The options as they are on the command line. */
-static const char *image, *cpu = "rv64", *bios, *harts, *memory, *append, *timeout_text, *output;
-static bool print, batch;
+static const char *image, *cpu = "rv64", *firmware, *harts, *memory, *append, *timeout_text;
+static const char *output;
+static bool print, batch, no_h;
 
 static const struct option options[] = {
 	{ .name = "batch", .flag = &batch,
@@ -41,22 +41,14 @@ static const struct option options[] = {
 	  .help = "memory of the machine, such as 1G (likewise)" },
 	{ .name = "cpu", .value = "MODEL", .text = &cpu,
 	  .help = "QEMU's CPU model (otherwise rv64)" },
-	{ .name = "bios", .value = "FILE", .text = &bios,
-	  .help = "firmware (otherwise QEMU's OpenSBI)" },
+	{ .name = "no-h", .flag = &no_h,
+	  .help = "a machine without the H extension" },
+	{ .name = "firmware", .value = "FILE", .text = &firmware,
+	  .help = "the firmware (otherwise QEMU's OpenSBI)" },
+	{ .name = "bios", .value = "FILE", .text = &firmware,
+	  .help = "the same, by QEMU's name for it" },
 	{ .name = "append", .value = "ARGS", .text = &append,
 	  .help = "boot arguments for the hypervisor, as one word" },
-};
-
-static const struct command command = {
-	.name = "run",
-	.usage = "[options] SYSTEM.dts [-- QEMU-ARGUMENT...]",
-	.summary = "Packs a system and boots it under QEMU, on this terminal.",
-	.details = "QEMU is left with Ctrl-A x; Ctrl-A h shows its other keys. A Ctrl-A for the "
-		   "system itself is\ntyped twice. What follows -- goes to QEMU.\n\n"
-		   "Exit code: 0 when QEMU ended well and, with --batch, every VM powered off; "
-		   "1 otherwise;\n2 for wrong usage.",
-	.options = options,
-	.option_count = ARRAY_SIZE(options),
 };
 
 struct run {
@@ -100,6 +92,7 @@ static bool machine_make(struct run *run, const struct system_config *sys, u64 s
 	struct machine *machine = &run->qemu.machine;
 
 	*machine = machine_choose(sys, system_size);
+	machine->no_h = no_h;
 	if (harts && !options_number("run", "--harts", harts, 1, HARTS_MAX, &machine->harts))
 		return false;
 	if (memory && !options_size("run", "--memory", memory, &machine->memory))
@@ -192,8 +185,8 @@ static enum cli_result qemu_run(struct run *run, const struct qemu_command *qemu
 	char text[64];
 	int code;
 
-	report_progress("bulkhead: starting QEMU: %u hart%s, %s%s", run->qemu.machine.harts,
-			plural(run->qemu.machine.harts), qemu->memory,
+	report_progress("bulkhead: starting QEMU: %u hart%s%s, %s%s", run->qemu.machine.harts,
+			plural(run->qemu.machine.harts), no_h ? " without H" : "", qemu->memory,
 			batch ? "" : "; Ctrl-A x leaves it");
 	run->process.line = batch ? line_take : NULL;
 	run->process.arg = run;
@@ -244,18 +237,12 @@ static enum cli_result described(struct run *run, struct description *d)
 	return qemu_start(run);
 }
 
-enum cli_result run_command(int argc, char **argv)
+static enum cli_result run_system(const struct operands *operands)
 {
-	struct operands operands;
 	struct description *d;
 	enum cli_result result;
 	struct run run = { 0 };
 
-	switch (options_parse(&command, argc, argv, &operands)) {
-	case OPTIONS_HELP: return CLI_OK;
-	case OPTIONS_WRONG: return CLI_USAGE;
-	case OPTIONS_OK: break;
-	}
 	if (output && !print) {
 		report_error("run: --output goes with --print; `bulkhead pack` writes images too");
 		return CLI_USAGE;
@@ -264,14 +251,28 @@ enum cli_result run_command(int argc, char **argv)
 					    &run.process.timeout))
 		return CLI_USAGE;
 	run.qemu.cpu = cpu;
-	run.qemu.bios = bios;
+	run.qemu.bios = firmware;
 	run.qemu.append = append;
 	run.qemu.batch = batch;
 	run.qemu.colour = !batch && report_colours(STDOUT_FILENO);
-	run.qemu.rest = operands.rest;
-	run.qemu.rest_count = operands.rest_count;
-	d = description_open(operands.system);
+	run.qemu.rest = operands->rest;
+	run.qemu.rest_count = operands->rest_count;
+	d = description_open(operands->system);
 	result = d ? described(&run, d) : CLI_FAILED;
 	description_close(d);
 	return result;
 }
+
+const struct command run_command = {
+	.name = "run",
+	.usage = "[options] SYSTEM.dts [-- QEMU-ARGUMENT...]",
+	.brief = "pack a system and boot it under QEMU",
+	.summary = "Packs a system and boots it under QEMU, on this terminal.",
+	.details = "QEMU is left with Ctrl-A x; Ctrl-A h shows its other keys. A Ctrl-A for the "
+		   "system itself is\ntyped twice. What follows -- goes to QEMU.\n\n"
+		   "Exit code: 0 when QEMU ended well and, with --batch, every VM powered off; "
+		   "1 otherwise;\n2 for wrong usage.",
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+	.run = run_system,
+};

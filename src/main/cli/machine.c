@@ -43,6 +43,8 @@ bool machine_check(struct description *d, const struct machine *machine, u64 ima
 	const struct config_host host = {
 		.harts = machine->harts,
 		.memory = machine->memory > own ? machine->memory - own : 0,
+		.engines = BIT(CONFIG_ENGINE_CLASSIC) |
+			   (machine->no_h ? 0 : BIT(CONFIG_ENGINE_HEXT)),
 	};
 
 	return !config_check_host(&d->config, &host, description_mistake, d);

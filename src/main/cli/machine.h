@@ -14,6 +14,7 @@
 struct machine {
 	u32 harts;
 	u64 memory; /* bytes, all of it */
+	bool no_h;  /* its harts have no H extension */
 };
 
 /* The machine for @sys with a system image of @image bytes. */

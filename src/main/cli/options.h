@@ -3,6 +3,7 @@
 #define MAIN_CLI_OPTIONS_H
 
 #include "lib/types.h"
+#include "main/cli/cli.h"
 
 struct option {
 	const char *name;  /* "batch" of --batch */
@@ -13,19 +14,22 @@ struct option {
 	const char **text; /* set to the value when it has one */
 };
 
-struct command {
-	const char *name;
-	const char *usage;   /* behind the name: "[options] SYSTEM.dts" */
-	const char *summary; /* one line */
-	const char *details; /* paragraphs below the options; may be "" */
-	const struct option *options;
-	unsigned option_count;
-};
-
 struct operands {
 	const char *system; /* the one operand; NULL when there is none */
 	char **rest;        /* behind "--" */
 	int rest_count;
+};
+
+struct command {
+	const char *name;
+	const char *usage;   /* behind the name: "[options] SYSTEM.dts" */
+	const char *brief;   /* some words, for the list of commands */
+	const char *summary; /* one line */
+	const char *details; /* paragraphs below the options; may be "" */
+	const struct option *options;
+	unsigned option_count;
+	/* Called when the options were read: there is a system. */
+	enum cli_result (*run)(const struct operands *operands);
 };
 
 enum options_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_WRONG };

@@ -26,6 +26,17 @@ static bool append_make(struct qemu_command *command, const struct qemu_options 
 	return false;
 }
 
+static bool cpu_make(struct qemu_command *command, const struct qemu_options *options)
+{
+	int length = snprintf(command->cpu, sizeof(command->cpu), "%s%s", options->cpu,
+			      options->machine.no_h ? ",h=false" : "");
+
+	if (length < (int)sizeof(command->cpu))
+		return true;
+	report_error("run: --cpu has more than %zu characters", sizeof(command->cpu) - 10);
+	return false;
+}
+
 bool qemu_command_make(struct qemu_command *command, const struct qemu_options *options)
 {
 	char **arg = calloc(ARGS_MAX + (size_t)options->rest_count, sizeof(*arg));
@@ -33,12 +44,12 @@ bool qemu_command_make(struct qemu_command *command, const struct qemu_options *
 	command->argv = arg;
 	if (!arg)
 		report_error("memory is short");
-	if (!arg || !append_make(command, options))
+	if (!arg || !append_make(command, options) || !cpu_make(command, options))
 		return false;
 	snprintf(command->harts, sizeof(command->harts), "%u", options->machine.harts);
 	snprintf(command->memory, sizeof(command->memory), "%luM", options->machine.memory / MIB);
 	const char *const fixed[] = {
-		"qemu-system-riscv64", "-M", "virt", "-cpu", options->cpu, "-smp", command->harts,
+		"qemu-system-riscv64", "-M", "virt", "-cpu", command->cpu, "-smp", command->harts,
 		"-m", command->memory, "-nographic", "-kernel", options->image,
 		"-initrd", options->system,
 	};

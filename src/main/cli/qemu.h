@@ -8,7 +8,7 @@
 
 struct qemu_options {
 	struct machine machine;
-	const char *cpu;
+	const char *cpu;    /* a model and its properties; machine.no_h adds one */
 	const char *bios;   /* NULL: QEMU's own */
 	const char *image;  /* the hypervisor */
 	const char *system; /* the system image */
@@ -21,7 +21,7 @@ struct qemu_options {
 
 struct qemu_command {
 	char **argv; /* NULL at the end */
-	char harts[16], memory[24], append[1200];
+	char cpu[256], harts[16], memory[24], append[1200];
 };
 
 /* False, reported, when it cannot be made. Free with qemu_command_free(). */

@@ -40,6 +40,19 @@ static void makes_the_command(void **state unused)
 		       "-append bulkhead.batch\n");
 }
 
+static void takes_h_away(void **state unused)
+{
+	struct qemu_options options = {
+		.machine = { .harts = 1, .memory = 128 * MIB, .no_h = true },
+		.cpu = "rv64,sstc=off",
+		.image = "i",
+		.system = "s",
+	};
+
+	expect_command(&options, "qemu-system-riscv64 -M virt -cpu rv64,sstc=off,h=false -smp 1 "
+		       "-m 128M -nographic -kernel i -initrd s\n");
+}
+
 static void tells_of_colours(void **state unused)
 {
 	struct qemu_options options = {
@@ -92,6 +105,10 @@ static void refuses_long_arguments(void **state unused)
 	options.append = text;
 	assert_false(qemu_command_make(&command, &options));
 	qemu_command_free(&command);
+	options.append = NULL;
+	options.cpu = text;
+	assert_false(qemu_command_make(&command, &options));
+	qemu_command_free(&command);
 }
 
 static void reads_the_last_word(void **state unused)
@@ -114,6 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(makes_the_command),
+		cmocka_unit_test(takes_h_away),
 		cmocka_unit_test(tells_of_colours),
 		cmocka_unit_test(quotes_for_a_shell),
 		cmocka_unit_test(refuses_long_arguments),
