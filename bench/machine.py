@@ -9,14 +9,27 @@ import sys
 import tempfile
 import time
 
+
+def cache():
+	"""Where tools/setup puts what comes from packages."""
+	caches = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+	return pathlib.Path(os.environ.get("BULKHEAD_CACHE") or pathlib.Path(caches) / "bulkhead")
+
+
 # One instruction is one nanosecond of the machine's clock, which jumps over idle time.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
 TICK = 100  # instructions in a tick of QEMU's 10 MHz timebase
-COUNTING_CPU = "rv64,smcntrpmf=true"
+CPU, COUNTING_CPU, CLASSIC_CPU = "rv64", "rv64,smcntrpmf=true", "rv64,h=false"
 LINUX_MEMORY = "256M"
 NOW = "bulkhead.exec=/bin/bench-now"
-NOW_FLAGS = ("-march=rv64imac -misa-spec=2.2 -mabi=lp64 -O2 -ffreestanding -nostdlib -static"
-	" -Wl,--build-id=none -s").split()
+NEWEST_OPENSBI = cache() / "firmware/opensbi-newest.bin"
+# The kernel tests its ciphers in the background for a while after userspace is there.
+WORK = "cryptomgr.notests bulkhead.exec=/bin/bench-work"
+PROGRAMS = ["now", "work", "nothing"]  # bench/linux/*.c, each /bin/bench-* in the guest
+PROGRAM_FLAGS = ("-march=rv64imac -misa-spec=2.2 -mabi=lp64 -O2 -ffreestanding -nostdlib -static"
+	" -Wall -Wextra -Werror -Wl,--no-relax,--build-id=none,-Tdata=0x100000 -s").split()
+CROSS = os.environ.get("CROSS", "riscv64-unknown-elf-")
+DATA_SIZE = 256 << 10  # of the kernel's image, for programs to work on
 
 DESCRIPTION = """/dts-v1/;
 
@@ -50,6 +63,13 @@ class Output:
 		"""The lines `bench NAME NUMBER`, whatever stands before them."""
 		found = re.findall(r"\bbench (\w+) (\d+)[ \t]*$", self.text, re.M)
 		return {name: int(number) for name, number in found}
+
+	def now(self, name):
+		"""Instructions until userspace."""
+		numbers = self.bench()
+		if "now" not in numbers:
+			raise Failure(f"{name}: userspace told no time\n{self.tail()}")
+		return numbers["now"] * TICK
 
 	def find(self, pattern):
 		"""The first group of the first match, or None."""
@@ -106,30 +126,32 @@ class Bench:
 		self.folder = self.build / "bench"
 		self.folder.mkdir(parents=True, exist_ok=True)
 
-	def missing(self, linux):
+	def missing(self, linux, classic):
 		"""Files of the build that are not there."""
 		wanted = ["bulkhead.img", "bulkhead", "guest/bench-ops.elf", "guest/bench-entry.elf"]
 		if linux:
 			wanted += ["guest/Image", "guest/initramfs.cpio.gz", "guest/rt.elf"]
+		if classic:
+			wanted += ["bare/bulkhead.elf", "bulkhead-fw.bin", NEWEST_OPENSBI]
 		return [str(self.build / w) for w in wanted if not (self.build / w).exists()]
 
-	def qemu(self, name, kernel, memory, *arguments, timeout=300):
+	def qemu(self, name, kernel, memory, *arguments, cpu=CPU, timeout=300):
 		"""A guest on bare QEMU."""
-		command = ["qemu-system-riscv64", "-M", "virt", "-cpu", "rv64", "-smp", "1", "-m", memory,
+		command = ["qemu-system-riscv64", "-M", "virt", "-cpu", cpu, "-smp", "1", "-m", memory,
 			"-nographic", "-kernel", str(self.build / kernel), *arguments, *ICOUNT]
 		code, output = execute(name, command, timeout)
 		if code:
 			raise Failure(f"{name}: QEMU ended with exit code {code}\n{output.tail()}")
 		return output
 
-	def vm(self, name, properties, *options, harts=1, timeout=300):
+	def vm(self, name, properties, *options, harts=1, qemu=(), timeout=300):
 		"""A guest as the only VM of a system."""
 		system = self.folder / "system.dts"
 		text = "\n".join(f"\t\t\t{key} = {value};" if value else f"\t\t\t{key};"
 			for key, value in properties.items())
 		system.write_text(DESCRIPTION.format(properties=text))
-		return self.system(name, system, *options, "--harts", str(harts), qemu=ICOUNT,
-			timeout=timeout)
+		return self.system(name, system, *options, "--harts", str(harts),
+			qemu=[*ICOUNT, *qemu], timeout=timeout)
 
 	def system(self, name, description, *options, qemu=(), timeout=300):
 		"""A whole system, until its VMs have powered off."""
@@ -140,17 +162,23 @@ class Bench:
 			raise Failure(f"{name}: not well ended (exit code {code})\n{output.tail()}")
 		return output
 
+	def program(self, name):
+		"""The bytes of bench/linux/NAME.c, compiled."""
+		target = self.folder / f"bench-{name}"
+		subprocess.run([CROSS + "gcc", *PROGRAM_FLAGS, "-I", str(self.root / "bench"), "-o", str(target),
+			str(self.root / f"bench/linux/{name}.c")], check=True)
+		return target.read_bytes()
+
 	def initramfs(self):
-		"""The build's initramfs, and behind it an archive with bench/linux/now.c."""
-		program = self.folder / "bench-now"
-		compiler = os.environ.get("CROSS", "riscv64-unknown-elf-") + "gcc"
-		subprocess.run([compiler, *NOW_FLAGS, "-o", str(program),
-			str(self.root / "bench/linux/now.c")], check=True)
+		"""The build's initramfs, and behind it an archive with the programs of bench/linux."""
 		target = self.folder / "initramfs"
-		with open(target, "wb") as out, open(self.build / "guest/initramfs.cpio.gz", "rb") as base:
+		with open(target, "wb") as out, open(self.build / "guest/initramfs.cpio.gz", "rb") as base, \
+				open(self.build / "guest/Image", "rb") as kernel:
 			shutil.copyfileobj(base, out)
 			out.write(bytes(-out.tell() % 4))
-			out.write(cpio_entry("bin/bench-now", 0o100755, program.read_bytes()))
+			for name in PROGRAMS:
+				out.write(cpio_entry(f"bin/bench-{name}", 0o100755, self.program(name)))
+			out.write(cpio_entry("bin/bench-data", 0o100644, kernel.read(DATA_SIZE)))
 			out.write(cpio_entry("TRAILER!!!", 0, b""))
 		return target
 

@@ -1,8 +1,11 @@
-"""The plot of docs/benchmarks.md: horizontal bars over a logarithmic scale, as SVG."""
+"""The plots of docs/benchmarks.md as SVG: horizontal bars over a logarithmic scale, and where the
+instructions of a boot go in a classic VM."""
 import math
 from xml.sax.saxutils import escape
 
+import exits
 import reference
+import report
 
 WIDTH, LEFT, RIGHT = 860, 250, 70
 BAR, GAP, GROUP_GAP = 11, 2, 14
@@ -15,6 +18,17 @@ SERIES = [
 	("Bao", "Bao", "#0e7490", "#22d3ee"),
 	("KVM", "KVM + kvmtool", "#6d28d9", "#a78bfa"),
 	("Xvisor", "Xvisor", "#4d7c0f", "#a3e635"),
+]
+
+# Who executes what is not the guest's: key, colour on light and on dark ground.
+PLACES = [
+	("firmware", "#6b7280", "#9ca3af"),
+	("gate", "#0e7490", "#22d3ee"),
+	("engine", "#c2410c", "#fb923c"),
+	("core", "#6d28d9", "#a78bfa"),
+	("devices", "#be185d", "#f472b6"),
+	("host", "#4d7c0f", "#a3e635"),
+	("library", "#a16207", "#facc15"),
 ]
 
 STYLE = """
@@ -32,9 +46,10 @@ DARK = """
 """
 
 
-def style():
-	light = "".join(f"\t.{key} {{ fill: {on_light} }}\n" for key, _, on_light, _ in SERIES)
-	dark = "".join(f"\t\t.{key} {{ fill: {on_dark} }}\n" for key, _, _, on_dark in SERIES)
+def style(colours):
+	"""Of (class, colour on light ground, on dark ground)."""
+	light = "".join(f"\t.{key} {{ fill: {on_light} }}\n" for key, on_light, _ in colours)
+	dark = "".join(f"\t\t.{key} {{ fill: {on_dark} }}\n" for key, _, on_dark in colours)
 	return (f"<style>{STYLE}{light}\t@media (prefers-color-scheme: dark) {{{DARK}{dark}\t}}\n"
 		"</style>")
 
@@ -86,9 +101,10 @@ class Panel:
 			y += tall + GROUP_GAP
 
 
-def legend():
+def legend(entries):
+	"""Of (class, title)."""
 	x = LEFT
-	for key, title, _, _ in SERIES:
+	for key, title in entries:
 		yield f'<rect class="{key}" x="{x}" y="36" width="12" height="12" rx="2"/>'
 		yield f'<text x="{x + 17}" y="46">{escape(title)}</text>'
 		x += 34 + 7 * len(title)
@@ -114,6 +130,14 @@ def boot_groups(results):
 		yield {"quiet": "Debian boot, quiet", "full": "Debian boot, full console"}[key], numbers(values)
 
 
+def document(height, label, title, colours, titles, parts):
+	head = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
+		f' width="{WIDTH}" height="{height}" role="img" aria-label="{label}">')
+	return "\n".join([head, style(colours),
+		f'<text class="title" x="{LEFT}" y="22">{escape(title)}</text>', *legend(titles), *parts,
+		"</svg>", ""])
+
+
 def svg(results):
 	panels = [
 		Panel("instructions per operation, as the guest sees it",
@@ -122,12 +146,78 @@ def svg(results):
 			list(boot_groups(results)), 4, 8),
 	]
 	height = TOP + sum(p.height() + PANEL_GAP for p in panels) - AXIS
-	parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
-		f' width="{WIDTH}" height="{height}" role="img" aria-label="Costs of operations in a VM">',
-		style(), f'<text class="title" x="{LEFT}" y="22">What it costs (less is better)</text>',
-		*legend()]
-	top = TOP
+	parts, top = [], TOP
 	for panel in panels:
 		parts += panel.draw(top)
 		top += panel.height() + PANEL_GAP
-	return "\n".join([*parts, "</svg>", ""])
+	colours = [(key, light, dark) for key, _, light, dark in SERIES]
+	return document(height, "Costs of operations in a VM", "What it costs (less is better)",
+		colours, [(key, title) for key, title, *_ in SERIES], parts)
+
+
+# --- where the instructions of a boot go ----------------------------------------------------
+
+THICK = 15
+SHARES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) # millions of instructions in a grid's step
+
+
+class Stack:
+	"""A firmware's exits by kind: a bar each, of who executed what, on a common linear axis."""
+
+	def __init__(self, title, kinds, most):
+		self.title, self.kinds, self.most = title, kinds, most
+		self.step = next((s * 1_000_000 for s in SHARES if most <= 8 * s * 1_000_000), most)
+
+	def x(self, instructions):
+		return LEFT + instructions / self.most * (WIDTH - LEFT - 2 * RIGHT)
+
+	def height(self):
+		return 2 * AXIS + len(self.kinds) * (THICK + 5)
+
+	def grid(self, top):
+		bottom = top + self.height() - AXIS
+		for at in range(0, self.most + 1, self.step):
+			x = self.x(at)
+			yield f'<line class="grid" x1="{x:.1f}" y1="{top + AXIS}" x2="{x:.1f}" y2="{bottom}"/>'
+			yield (f'<text class="tick" x="{x:.1f}" y="{bottom + 14}" text-anchor="middle">'
+				f'{at / 1e6:g} M</text>')
+
+	def bar(self, kind, y):
+		done = 0
+		for key, _, _ in PLACES:
+			x, width = self.x(done), self.x(kind[key]) - LEFT
+			done += kind[key]
+			if width >= 0.1:
+				yield (f'<rect class="{key}" x="{x:.1f}" y="{y}" width="{width:.1f}"'
+					f' height="{THICK}"/>')
+		count, each = (report.show(n) for n in (kind["count"], round(done / kind["count"])))
+		yield (f'<text class="value" x="{self.x(done) + 5:.1f}" y="{y + THICK - 4}">'
+			f'{done / 1e6:.1f} M, {count} x {each}</text>')
+
+	def draw(self, top):
+		yield f'<text x="{LEFT}" y="{top + 12}">{escape(self.title)}</text>'
+		yield from self.grid(top)
+		y = top + AXIS + 4
+		for name, title in exits.KINDS:
+			if name not in self.kinds:
+				continue
+			yield (f'<text x="{LEFT - 10}" y="{y + THICK - 4}" text-anchor="end">'
+				f'{escape(title.replace("`", ""))}</text>')
+			yield from self.bar(self.kinds[name], y)
+			y += THICK + 5
+
+
+def exits_svg(results):
+	by_firmware = {report.firmware_title(results, key, title):
+		results["classic"]["vm"].get(key, {}).get("exits") for key, title, *_ in reference.FIRMWARE}
+	by_firmware = {title: kinds for title, kinds in by_firmware.items() if kinds}
+	most = max((report.total(kind) for kinds in by_firmware.values() for kind in kinds.values()),
+		default=1)
+	parts, top = [], TOP
+	for title, kinds in by_firmware.items():
+		whole = sum(map(report.total, kinds.values()))
+		stack = Stack(f"{title}: {whole / 1e6:.1f} M instructions outside the guest", kinds, most)
+		parts += stack.draw(top)
+		top += stack.height() + AXIS
+	return document(top, "Instructions outside the guest in a boot, by kind of exit",
+		"Where the instructions of a quiet boot go in a classic VM", PLACES, exits.PLACES, parts)

@@ -1,4 +1,5 @@
 """What is measured, what the others cost (measured earlier with the same kit), and the goals."""
+import machine
 
 COLUMNS = ["Bao", "Xvisor", "KVM"]
 
@@ -48,4 +49,51 @@ SIZES = [
 	("image", "hypervisor image", ("48 KiB", "767 KiB", None), 200 << 10),
 	("memory", "memory besides guests' and the system image, 3 VMs", ("0.4 MiB", "17 MiB", None),
 		2 << 20),
+]
+
+# --- the classic engine, on a machine without H -----------------------------------------
+
+# Firmware: key, title, file relative to the build folder (None: QEMU's own), whether it is ours,
+# which has goals of its own.
+FIRMWARE = [
+	("opensbi", "QEMU's OpenSBI", None, False),
+	("newest", "newest OpenSBI", machine.NEWEST_OPENSBI, False),
+	("own", "bulkhead-fw", "bulkhead-fw.bin", True),
+]
+
+# With which of them the exits of a boot are looked at: it takes long, and newer firmware differs
+# only in what it costs.
+EXITS_WITH = ("opensbi", "own")
+
+# What is measured where: in a boot, by bench/guest/ops.c, by bench/linux/work.c. Key, title, how it
+# is shown (as it is, what the VM adds to bare QEMU, or how many times bare QEMU), at most with other
+# firmware and with ours (None: no goal).
+CLASSIC = [
+	("boots", "quiet", "Debian boot to userspace, `quiet`", "times", 1.12, 1.04),
+	("operations", "csr_first", "CSR access, the instruction met first", "cost", 700, 100),
+	("operations", "csr_again", "CSR access, afterwards", "cost", 120, 100),
+	("operations", "sbi_base", "SBI base call", "cost", 130, 130),
+	("operations", "uart_read", "UART register read", "cost", 300, 300),
+	("work", "null_call", "null system call (getppid), added", "added", 1500, 1000),
+	("work", "pipe_round_trip", "pipe round trip between two processes", "times", 1.6, 1.4),
+	("work", "page_touch", "page touch", "times", 1.5, 1.3),
+	("work", "fork_exit", "fork, exit and wait", "times", 1.4, 1.25),
+	("work", "fork_exec", "fork and exec of a small program", "times", 1.4, 1.25),
+	("work", "compute", "computing in a process", "times", 1.03, 1.02),
+	("work", "gzip", "gzip of 256 KiB", "times", 1.03, 1.02),
+	("operations", "csr_read", "read of `sscratch`", "cost", None, None),
+	("operations", "csr_write", "write of `sscratch`", "cost", None, None),
+	("operations", "sie_set", "setting `sstatus.SIE`", "cost", None, None),
+	("operations", "sie_clear", "clearing `sstatus.SIE`", "cost", None, None),
+	("operations", "fence_page", "`sfence.vma` of a page", "cost", None, None),
+	("operations", "fence_touch", "`sfence.vma` of a page, and a load from it", "cost", None, None),
+	("operations", "satp_write", "write of `satp`, to the other of two spaces", "cost", None, None),
+	("operations", "user_trip", "`sret` to U-mode and back by `ecall`", "cost", None, None),
+	("operations", "sbi_probe", "SBI call answered by the core's handler", "cost", None, None),
+	("operations", "set_timer", "SBI set_timer", "cost", None, None),
+	("operations", "rfence_self", "remote fence to self", "cost", None, None),
+	("operations", "ipi_self", "IPI to self, call to handler", "cost", None, None),
+	("operations", "plic_read", "PLIC register read", "cost", None, None),
+	("operations", "timer_after_wfi", "timer after WFI, beyond the deadline", "cost", None, None),
+	("operations", "first_touch", "first touch of a page", "cost", None, None),
 ]

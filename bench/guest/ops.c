@@ -5,9 +5,10 @@
  * between two readings is what ran in between: here and in whoever runs this guest. Prints
  * `bench NAME INSTRUCTIONS`.
  */
+#include "lib/emit.h"
 #include "lib/guest.h"
 
-enum { LOOPS = 1000, TIMERS = 100 };
+enum { LOOPS = 1000, TIMERS = 100, ROUNDS = 10 };
 
 static u64 self, tick; /* nanoseconds, hence instructions, in a tick of `time` */
 static u64 empty; /* what the loop itself costs for LOOPS turns, in ticks */
@@ -127,6 +128,111 @@ static void bench_ipi(void)
 	csr_write(stvec, trap_vector);
 }
 
+/* --- privileged instructions, with translation on as a kernel has it -------------------- */
+
+#define SPACE_BASE 0x200000000ul /* where the spaces have pages of 4 KiB: data, code for U-mode */
+#define SATP_ASID_SHIFT 44
+
+static u64 satps[2];
+
+static void op_csr_read(void) { asm volatile("csrr t0, sscratch" ::: "t0"); }
+static void op_csr_write(void) { asm volatile("csrw sscratch, tp"); }
+static void op_sie_set(void) { asm volatile("csrsi sstatus, 2"); }
+static void op_sie_clear(void) { asm volatile("csrci sstatus, 2"); }
+static void op_fence_page(void) { asm volatile("sfence.vma %0" :: "r"(SPACE_BASE) : "memory"); }
+
+static void op_fence_touch(void)
+{
+	op_fence_page();
+	*(volatile u64 *)SPACE_BASE;
+}
+
+/* From one space to the other, as a kernel's switch of processes: nothing is fenced. */
+static void op_satp_write(void)
+{
+	static u64 turn;
+
+	csr_write(satp, satps[turn ^= 1]);
+}
+
+/* To U-mode and, by its ecall, back: the vector returns to where user_trip() was called. */
+void user_trip(u64 pc);
+asm(".text\n.balign 4\nuser_trip:\n\tcsrw sepc, a0\n\tsret\n"
+    ".balign 4\nuser_vector:\n\tret");
+extern const u8 user_vector[];
+
+static void op_user_trip(void) { user_trip(SPACE_BASE + PAGE_SIZE); }
+
+/*
+ * An instruction in LOOPS places that was never executed there, 64 bytes from one to the next: who
+ * replaces instructions or keeps what they mean does it for the first time. Then once more.
+ */
+static u32 places[LOOPS * 16 + 1] __attribute__((aligned(4096)));
+
+static u64 places_run(void)
+{
+	u64 start = time_read();
+
+	asm volatile("jalr %0" :: "r"(places) : "t0", "ra", "memory");
+	return time_read() - start;
+}
+
+static void bench_first_meeting(void)
+{
+	const u32 ret = code_i(OP_JALR, 0, 0, 1, 0), t0 = 5, sscratch = 0x140;
+	struct emit e;
+	u64 took = 0;
+
+	for (u32 *place = places; place < places + LOOPS * 16; place += 16) {
+		e.at = place;
+		emit(&e, code_csrr(t0, sscratch));
+		emit_jump(&e, 0, place + 16);
+		place[15] = ret;
+	}
+	places[LOOPS * 16] = ret;
+	fence_i();
+	/* Not the first fetch from each page. */
+	for (u64 n = 15; n < LOOPS * 16; n += PAGE_SIZE / sizeof(u32))
+		asm volatile("jalr %0" :: "r"(&places[n]) : "ra", "memory");
+	print("bench csr_first %lu\n", (places_run() * tick + LOOPS / 2) / LOOPS);
+	for (int i = 0; i < ROUNDS; i++)
+		took += places_run();
+	print("bench csr_again %lu\n", (took * tick / ROUNDS + LOOPS / 2) / LOOPS);
+}
+
+static void space_make(u64 *root, u64 asid)
+{
+	u32 *code = page_get();
+
+	code[0] = WORD_ECALL;
+	table_map(root, SPACE_BASE, (u64)page_get(), PTE_RW);
+	table_map(root, SPACE_BASE + PAGE_SIZE, (u64)code, PTE_V | PTE_R | PTE_X | PTE_U | PTE_A);
+	satps[asid & 1] = table_satp(root) | asid << SATP_ASID_SHIFT;
+}
+
+static void bench_privileged(void)
+{
+	u64 *root = table_new();
+
+	space_make(table_new(), 1);
+	space_make(root, 2);
+	fence_i();
+	table_use(root);
+	bench("csr_read", op_csr_read);
+	bench("csr_write", op_csr_write);
+	bench("sie_set", op_sie_set);
+	bench("sie_clear", op_sie_clear);
+	bench("fence_page", op_fence_page);
+	bench("fence_touch", op_fence_touch);
+	bench("satp_write", op_satp_write);
+	csr_write(stvec, user_vector);
+	csr_clear(sstatus, SSTATUS_SPP);
+	bench("user_trip", op_user_trip);
+	csr_write(stvec, trap_vector);
+	bench_first_meeting();
+	table_use(NULL);
+}
+
 void guest_main(void)
 {
 	self = boot_hart;
@@ -145,6 +251,7 @@ void guest_main(void)
 	bench("uart_write", op_uart_write);
 	bench("plic_read", op_plic_read);
 	bench_first_touch();
+	bench_privileged();
 	if (isa_has("sstc"))
 		bench_timer_after_wfi(timer_set_direct, "timer_after_wfi");
 	bench_timer_after_wfi(timer_set, "timer_after_wfi_sbi");
