@@ -40,6 +40,8 @@ struct engine_ops {
 	const char *name;
 	/* Guests read the host's time: nothing can be subtracted from it, and it does not begin at 0. */
 	bool host_time;
+	/* Bytes that it may take of a VM's account beside what every VM may: once, and for each vCPU. */
+	u64 vm_memory, vcpu_memory;
 
 	/* All return 0 or a negative errno. fini undoes init, also a half-done one. */
 	int (*vm_init)(struct vm *vm);

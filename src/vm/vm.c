@@ -412,7 +412,8 @@ struct vm *vm_create(const struct vm_config *config, const struct vm_parts *part
 	vm->parts = *parts;
 	vm->engine = parts->engine;
 	vm->index = index;
-	vm->account.limit = config->memory + VM_OVERHEAD(config->memory);
+	vm->account.limit = config->memory + VM_OVERHEAD(config->memory) + parts->engine->vm_memory +
+			    config->vcpus * parts->engine->vcpu_memory;
 	snprintf(name, sizeof(name), "%.31s", config->name);
 	vm->keeper = host_task_start(&spec, NULL);
 	if (!vm->keeper) {

@@ -116,6 +116,7 @@ static bool take_request(struct input *in, struct walk_request *req)
 	    !input_take(in, &req->root_ppn, sizeof(req->root_ppn)))
 		return false;
 	req->mode = head[0];
+	req->levels = 0;
 	/* Mostly modes that exist. */
 	if (head[0] & 0x80)
 		req->mode = (u8)(SATP_MODE_SV39 + (head[0] & 0x7f) % 3);

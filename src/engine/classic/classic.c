@@ -227,6 +227,8 @@ static const char *classic_mmu_type(const struct vm *vm)
 const struct engine_ops classic_engine = {
 	.name = "classic",
 	.host_time = true,
+	.vm_memory = TEXT_PAGES_MAX * (PTE_PAGE_SIZE + 512ul),
+	.vcpu_memory = CLASSIC_TABLES_MAX * PTE_PAGE_SIZE + 128 * KIB,
 	.vm_init = classic_vm_init,
 	.vm_fini = classic_vm_fini,
 	.map = classic_map,

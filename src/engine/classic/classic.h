@@ -22,6 +22,7 @@ bool classic_probe(void);
 
 #define CLASSIC_REGIONS 80
 #define CLASSIC_TABLES_MAX 224 /* shadow tables a vCPU, 4 KiB each */
+#define TEXT_PAGES_MAX 1024    /* rewritten pages a VM */
 
 /* vcpu->engine: what other tasks touch. */
 struct classic_shared {

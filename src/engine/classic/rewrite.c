@@ -11,7 +11,6 @@
 #include "riscv/csr_access.h"
 #include "riscv/scan.h"
 
-#define TEXT_PAGES 1024
 #define PAGE ((u64)PTE_PAGE_SIZE)
 /* A page that the guest keeps writing to is not worth its copy. */
 #define STORES_MAX 256
@@ -29,7 +28,7 @@ int rewrite_init(struct vm *vm)
 
 	if (!classic_machine.rewrite)
 		return 0;
-	cv->text = text_create(TEXT_PAGES, &vm->account);
+	cv->text = text_create(TEXT_PAGES_MAX, &vm->account);
 	cv->drops = DROPS;
 	return cv->text ? 0 : -1;
 }

@@ -171,12 +171,11 @@ static u64 *tree_entry(struct shadow *s, struct shadow_tree *tree, u64 va, unsig
 		pieces |= *pte & PTE_SPLIT;
 		entries = pte_table(*pte);
 	}
-	if (!level) {
-		s->hot_tree = tree;
-		s->hot_pieces = pieces;
-		s->hot_part = va >> pte_level_shift(1);
-		s->hot = entries;
-	}
+	/* A larger page may have made pieces of what is in the hot table. */
+	s->hot_tree = level ? NULL : tree;
+	s->hot_pieces = pieces;
+	s->hot_part = va >> pte_level_shift(1);
+	s->hot = entries;
 	return &entries[pte_index(va, level)];
 }
 
