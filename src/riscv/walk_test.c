@@ -421,6 +421,22 @@ static void tables_that_point_at_themselves_end(void **state unused)
 	assert_int_equal(reads, 5);
 }
 
+static void goes_on_from_a_table_further_down(void **state unused)
+{
+	struct walk_request req = request(SATP_MODE_SV48, VA39, WALK_READ);
+	struct walk_result whole, rest;
+
+	map(&req, 0, pte_make(0x123456000, LEAF));
+	assert_int_equal(walk(&req, &whole), WALK_OK);
+	req.root_ppn = whole.pte_address >> PTE_PAGE_SHIFT;
+	req.levels = 1;
+	assert_int_equal(walk(&req, &rest), WALK_OK);
+	assert_int_equal(reads, 1);
+	assert_memory_equal(&rest, &whole, sizeof(rest));
+	req.va = 1ul << 47;
+	assert_int_equal(walk(&req, &rest), CAUSE_LOAD_PAGE_FAULT);
+}
+
 static void geometry(void **state unused)
 {
 	assert_int_equal(pte_levels(SATP_MODE_BARE), 0);
@@ -456,6 +472,7 @@ int main(void)
 		cmocka_unit_test_setup(svadu_sets_what_the_access_needs, setup),
 		cmocka_unit_test_setup(changes_meanwhile_are_seen, setup),
 		cmocka_unit_test_setup(tables_that_point_at_themselves_end, setup),
+		cmocka_unit_test_setup(goes_on_from_a_table_further_down, setup),
 		cmocka_unit_test(geometry),
 	};
 

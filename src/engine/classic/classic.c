@@ -94,7 +94,7 @@ static int classic_vm_init(struct vm *vm)
 				(m->fp && m->vlenb ? SSTATUS_VS : 0),
 		.sstc = true,
 		.senvcfg = m->senvcfg,
-		.senvcfg_mask = m->senvcfg_mask,
+		.senvcfg_mask = m->senvcfg_mask | (m->senvcfg_mask & SENVCFG_CBIE ? SENVCFG_CBIE : 0),
 		.counteren = m->counters,
 	};
 	return rewrite_init(vm);

@@ -107,12 +107,19 @@ static void fence_pages(struct classic_vcpu *c, const struct fence *f)
 	}
 }
 
+/* Text may have changed under what was decoded of it. */
+static void fence_insns(struct classic_vcpu *c)
+{
+	classic_forget_insns(c);
+	fence_i();
+}
+
 static void fence_apply(void *arg, const struct fence *f)
 {
 	struct classic_vcpu *c = arg;
 
 	if (f->kind == FENCE_I)
-		classic_forget_insns(c), fence_i();
+		fence_insns(c);
 	else if (!fence_is_all(f) && f->size <= FENCE_PAGES_MAX * PAGE)
 		fence_pages(c, f);
 	else if (f->kind == FENCE_VMA_ASID)

@@ -23,8 +23,8 @@ static struct {
 	u64 used[ASID_BLOCKS / 64];
 } asid_pool;
 
-/* 0 when there are none left: then entries are found again by nobody, as each change of satp
- * flushes (the gate of that form). */
+/* 0 when there are none left. Harts that never had any flush at each change of satp (the gate of that
+ * form). */
 static unsigned asid_alloc(void)
 {
 	unsigned asid = 0;
@@ -292,6 +292,10 @@ int classic_vcpu_init(struct vcpu *v)
 	c->shared = shared;
 	c->frame.self = (u64)(uintptr_t)c;
 	c->asid = asid_alloc();
+	if (!c->asid && classic_machine.asids > 1) {
+		vm_log(v->vm, "all address-space identifiers of the harts are in use");
+		return -ENOSPC;
+	}
 	c->shadow = shadow_create(&flush, c->asid, classic_machine.gate_pa, bare_private_pa(c),
 				  CLASSIC_TABLES_MAX, &v->vm->account);
 	return c->shadow ? 0 : -ENOMEM;

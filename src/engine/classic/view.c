@@ -121,10 +121,15 @@ void classic_sync_gate(struct classic_vcpu *c)
 void classic_sync_user(struct classic_vcpu *c)
 {
 	bool kernel = c->frame.user_differs && !c->vs.user;
+	u64 senvcfg = c->vs.senvcfg;
+
+	/* "CBIE": what is only invalidated may show what was there before it was scrubbed. */
+	if ((senvcfg & SENVCFG_CBIE) == SENVCFG_CBIE_INVAL)
+		senvcfg ^= SENVCFG_CBIE_INVAL ^ SENVCFG_CBIE_FLUSH;
 
 	csr_write(CSR_SCOUNTEREN, kernel ? classic_machine.counters : c->vs.scounteren);
 	if (classic_machine.senvcfg)
-		csr_write(CSR_SENVCFG, kernel ? classic_machine.senvcfg_mask : c->vs.senvcfg);
+		csr_write(CSR_SENVCFG, kernel ? classic_machine.senvcfg_mask : senvcfg);
 }
 
 bool classic_free_kernel(struct classic_vcpu *c)
