@@ -159,7 +159,7 @@ COMPARED = [*HOST_CPUS, *CLASSIC_CPUS[:1], "rv64,h=false,sstc=off,svadu=off", "m
 @pytest.mark.parametrize("cpu", COMPARED)
 @pytest.mark.parametrize("name", comparelib.PROGRAMS)
 def test_compare(name, cpu):
-    wrong = comparelib.compare(name, cpu)
+    wrong = comparelib.compare(name, cpu, seed=1 + COMPARED.index(cpu))
     assert not wrong, wrong[-20000:]
 
 
@@ -169,6 +169,6 @@ def test_compare_vectored(cpu):
     """OpenSBI does not return to a vectored stvec properly: Bulkhead's own firmware does."""
     firmware = guestlib.BUILD / "bulkhead-fw.bin"
     assert firmware.exists(), f"{firmware} is not built"
-    wrong = comparelib.compare("privileged", cpu, seed=2, redirects=True, bios=firmware,
+    wrong = comparelib.compare("privileged", cpu, seed=20, redirects=True, bios=firmware,
                                host_bios=firmware)
     assert not wrong, wrong[-20000:]
