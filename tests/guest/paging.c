@@ -18,7 +18,7 @@
 
 /*
  * Where a translation may end: 16 pages of RAM, four in each of four megapages. A leaf of 4 KiB
- * maps any of them; larger ones keep the lower parts of the address, which are those of a page here.
+ * maps any of them; larger ones keep the lower parts of the address, which are such a page's here.
  */
 enum { FIRST_MEGA = 16, MEGAS = 4, PAGES = 4, SPACES = 2, TOP = 5 };
 /* In each page: words for loads and stores, a `jr t2` for S-mode, an `ecall` for U-mode. */

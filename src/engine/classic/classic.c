@@ -49,6 +49,7 @@ _Static_assert(offsetof(struct classic_insn, get) == CLASSIC_INSN_GET, "quick.S"
 _Static_assert(offsetof(struct classic_insn, get2) == CLASSIC_INSN_GET2, "quick.S");
 _Static_assert(offsetof(struct classic_insn, set) == CLASSIC_INSN_SET, "quick.S");
 _Static_assert(offsetof(struct classic_insn, immediate) == CLASSIC_INSN_IMMEDIATE, "quick.S");
+_Static_assert(offsetof(struct classic_insn, patched) == CLASSIC_INSN_PATCHED, "quick.S");
 _Static_assert(offsetof(struct classic_vcpu, frame) == 0, "entry.S");
 _Static_assert(sizeof(struct classic_vcpu) <= 4096, "the gate's data page");
 

@@ -30,6 +30,25 @@ struct classic_shared {
 	struct fences fences;
 };
 
+/* Addresses that a fence of one page may mean: all from the first page to the last one, and of
+ * the guest's large pages the whole. */
+struct covers {
+	u64 first, last;
+};
+
+#define COVERS_NOTHING ((struct covers){ .first = ~0ul, .last = 0 })
+
+static inline void covers_add(struct covers *s, u64 va, u64 size)
+{
+	s->first = min_u64(s->first, align_down(va, size));
+	s->last = max_u64(s->last, va | (size - 1));
+}
+
+static inline bool covers_has(const struct covers *s, u64 va)
+{
+	return va >= s->first && va <= s->last;
+}
+
 /*
  * What mmio.c remembers, so that a device's register costs no walks and no decoding: pages that are
  * no memory, and loads and stores that met them. @key is the shadow root under which it was found;
@@ -61,7 +80,7 @@ struct classic_vcpu {
 	unsigned hart;     /* where it ran last */
 	bool live;         /* the hart is set up for it */
 	u64 mxr;           /* sstatus.MXR as the shadow tables have it */
-	u64 insns_from, insns_to; /* where the instructions of the cache are, whole pages */
+	struct covers insns_at;   /* where the instructions of the cache are */
 	bool insns;        /* there are any */
 	bool insns_local;  /* not all in global pages */
 
@@ -79,6 +98,7 @@ struct classic_vcpu {
 	struct classic_mmio_page mmio_pages[CLASSIC_MMIO_PAGES];
 	struct classic_mmio_insn mmio_insns[CLASSIC_MMIO_INSNS];
 	u64 mmio_text; /* the page in which these all are */
+	struct covers mmio_at, mmio_text_at;
 
 	/* Register files: loaded means the hart has this vCPU's, dirty that memory is older. */
 	bool fp_loaded, fp_dirty, v_loaded, v_dirty;
@@ -214,7 +234,7 @@ const u16 *classic_text(struct classic_vcpu *c, u64 pc);
 int rewrite_init(struct vm *vm);
 void rewrite_region(struct vm *vm, struct classic_region *r);
 void rewrite_fini(struct vm *vm);
-void rewrite_insn(struct classic_vcpu *c);
+void rewrite_insn(struct classic_vcpu *c, u32 insn);
 bool rewrite_breakpoint(struct classic_vcpu *c, u32 *insn);
 bool rewrite_fill(struct classic_vcpu *c, u64 cause, struct shadow_page *page, u64 gpa, u64 pa);
 /* What rewrite_fill() refused. */

@@ -54,6 +54,7 @@
 #define CLASSIC_INSN_GET2 20
 #define CLASSIC_INSN_SET 24
 #define CLASSIC_INSN_IMMEDIATE 28
+#define CLASSIC_INSN_PATCHED 29
 
 /* Offsets in the gate's page. */
 #define GATE_VECTOR 0
@@ -102,6 +103,7 @@ struct classic_insn {
 	s32 get2;  /* the same for rs2 */
 	s32 set;   /* takes rd from t0 */
 	u8 immediate;
+	u8 patched; /* met as a breakpoint of ours: one there now is that again */
 };
 
 #define CLASSIC_INSNS 1024

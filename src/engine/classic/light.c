@@ -42,11 +42,12 @@ static apart u64 light_sbi_call(struct classic_vcpu *c)
 {
 	const struct vmexit *e = &c->priv->exit; /* of kind EXIT_NONE: no answer is left for later */
 
+	/* Before a page fault of our own that is tried again can overwrite it. */
+	c->frame.pc = csr_read(CSR_SEPC);
 	__atomic_store_n(&c->shared->fences.inside, false, __ATOMIC_RELEASE);
 	exit_ask_sbi(&c->priv->exit, c->frame.x);
 	sbi_handle(c->vcpu);
 	c->priv->exits[EXIT_SBI]++;
-	c->frame.pc = csr_read(CSR_SEPC);
 	if (!e->sbi.no_return) {
 		exit_answer_sbi(e, c->frame.x);
 		c->frame.pc += 4;
@@ -82,10 +83,13 @@ static apart u64 light_page_fault(struct classic_vcpu *c, u64 scause)
 {
 	u64 va = csr_read(CSR_STVAL), gpa;
 
-	if (classic_light_mmio(c, scause, va))
-		return light_done(c);
 	c->frame.pc = csr_read(CSR_SEPC);
-	return classic_fill(c, scause, va, &gpa) ? light_done(c) : scause;
+	if (classic_light_mmio(c, scause, va) || classic_fill(c, scause, va, &gpa))
+		return light_done(c);
+	/* A page fault of our own that was tried again has overwritten them. */
+	csr_write(CSR_SEPC, c->frame.pc);
+	csr_write(CSR_STVAL, va);
+	return scause;
 }
 
 static apart u64 light_user_ecall(struct classic_vcpu *c)
@@ -116,21 +120,29 @@ static inline bool light_fence(struct classic_vcpu *c, u32 insn)
  * register files. */
 static apart bool light_csr(struct classic_vcpu *c, u32 insn)
 {
-	struct vs before = c->vs;
+	u64 pc, sstatus, sie = c->vs.sie, sip = c->vs.sip;
 	struct insn_csr i;
 	unsigned changes;
 
 	if (!insn_decode_csr(insn, &i))
 		return false;
 	vs_state_dirty(&c->vs, csr_read(CSR_SSTATUS));
+	sstatus = c->vs.sstatus;
 	changes = vs_csr(&c->vs, &vm_of(c)->config, &i, c->frame.operand, &c->frame.result);
 	if (changes & (VS_ILLEGAL | VS_HOST | VS_STATE) ||
 	    (changes & VS_INTERRUPTS && vs_interrupt(&c->vs))) {
-		c->vs = before;
+		c->vs.sstatus = sstatus;
+		c->vs.sie = sie;
+		c->vs.sip = sip;
 		return false;
 	}
+	pc = csr_read(CSR_SEPC);
 	if (changes)
 		classic_changed(c, changes);
+	csr_write(CSR_SEPC, pc); /* a new root may have cost a page fault of our own */
+	/* Due at once: so is its alarm, and with that comes the plain path. */
+	if (changes & VS_TIMER && vs_interrupt(&c->vs))
+		host_alarm(c->vs.stimecmp);
 	return true;
 }
 

@@ -29,10 +29,14 @@ u64 classic_store_value(struct classic_vcpu *c, const struct insn_access *a)
 
 void classic_forget_mmio(struct classic_vcpu *c)
 {
+	if (c->mmio_text == ~0ul)
+		return;
+	c->mmio_text = ~0ul;
 	for (unsigned i = 0; i < CLASSIC_MMIO_PAGES; i++)
 		c->mmio_pages[i].key = 0;
 	for (unsigned i = 0; i < CLASSIC_MMIO_INSNS; i++)
 		c->mmio_insns[i].key = 0;
+	c->mmio_at = c->mmio_text_at = COVERS_NOTHING;
 }
 
 static struct classic_mmio_page *page_of(struct classic_vcpu *c, u64 va)
@@ -51,6 +55,14 @@ static u32 text_word(const u16 *text)
 	       (u32)__atomic_load_n(text + 1, __ATOMIC_RELAXED) << 16;
 }
 
+/* Of the guest's page. */
+static u64 size_at(struct classic_vcpu *c, u64 va, enum walk_access access)
+{
+	struct walk_result w;
+
+	return classic_walk(c, va, access, &w) ? PTE_PAGE_SIZE : w.size;
+}
+
 /* Not if it goes on in another page. Permissions were checked for this kind of access and root; a
  * store is only remembered apart from loads by its instruction. */
 static void remember(struct classic_vcpu *c, u64 va, u64 gpa, const struct insn_access *a)
@@ -63,6 +75,8 @@ static void remember(struct classic_vcpu *c, u64 va, u64 gpa, const struct insn_
 	if (c->mmio_text != pc / PTE_PAGE_SIZE)
 		classic_forget_mmio(c);
 	c->mmio_text = pc / PTE_PAGE_SIZE;
+	covers_add(&c->mmio_text_at, pc, size_at(c, pc, WALK_EXECUTE));
+	covers_add(&c->mmio_at, va, size_at(c, va, a->store ? WALK_WRITE : WALK_READ));
 	*page_of(c, va) = (struct classic_mmio_page){
 		.key = c->frame.guest_satp,
 		.va = align_down(va, PTE_PAGE_SIZE) | a->store,
@@ -123,7 +137,9 @@ bool classic_mmio(struct classic_vcpu *c, u64 cause, u64 va, u64 gpa)
 	struct vmexit *e = &c->priv->exit;
 	struct insn_access a;
 
-	if (cause == CAUSE_INSN_PAGE_FAULT || !classic_decode(c, va, &a)) {
+	/* Another vCPU may have put a store where a load was, which alone was allowed. */
+	if (cause == CAUSE_INSN_PAGE_FAULT || !classic_decode(c, va, &a) ||
+	    a.store != (cause == CAUSE_STORE_PAGE_FAULT)) {
 		classic_inject(c, classic_access_fault(cause), va);
 		return false;
 	}

@@ -103,14 +103,13 @@ static s32 serve_csr(const struct insn_csr *i)
 /* Of what the cache holds breakpoints are not looked at again: see view.c, "Fences". */
 static void remember_page(struct classic_vcpu *c, u64 pc)
 {
-	u64 from = align_down(pc, PTE_PAGE_SIZE), to = align_down(pc + 3, PTE_PAGE_SIZE) + PTE_PAGE_SIZE;
 	struct walk_result w;
+	bool found = !classic_walk(c, pc, WALK_EXECUTE, &w);
 
-	if (c->insns_from == c->insns_to)
-		c->insns_from = from;
-	c->insns_from = min_u64(c->insns_from, from);
-	c->insns_to = max_u64(c->insns_to, to);
-	if (classic_walk(c, pc, WALK_EXECUTE, &w) || !(w.pte & PTE_G) || w.pte & PTE_U)
+	covers_add(&c->insns_at, pc, found ? w.size : PTE_PAGE_SIZE);
+	covers_add(&c->insns_at, pc + 2, PTE_PAGE_SIZE);
+	/* Of one that goes on in another page that may be. */
+	if (!found || !(w.pte & PTE_G) || w.pte & PTE_U || (pc + 2) % PTE_PAGE_SIZE == 0)
 		c->insns_local = true;
 }
 
@@ -128,6 +127,7 @@ static void remember(struct classic_vcpu *c, u32 insn, s32 serve)
 		.get = IS(classic_get + 8 * insn_rs1(insn)),
 		.get2 = IS(classic_get + 8 * insn_rs2(insn)),
 		.set = IS(classic_set),
+		.patched = c->frame.scause == CAUSE_BREAKPOINT,
 	};
 }
 
@@ -151,7 +151,7 @@ void classic_forget_insns(struct classic_vcpu *c)
 	for (unsigned i = 0; i < CLASSIC_INSNS && c->insns; i++)
 		c->frame.cache[i].pc = ~0ul;
 	c->insns = false;
-	c->insns_from = c->insns_to = 0;
+	c->insns_at = COVERS_NOTHING;
 	c->insns_local = false;
 }
 
@@ -186,12 +186,22 @@ static bool csr(struct classic_vcpu *c, u32 insn)
 	return false;
 }
 
+/* Not what may be left to the hart after all: counters, cache-block operations. */
+static bool is_rewritten(enum insn_system what, u32 insn)
+{
+	struct insn_csr i;
+
+	if (what == INSN_CSR)
+		return insn_decode_csr(insn, &i) && i.csr & CSR_NUMBER_PRIVILEGE;
+	return what == INSN_SRET || what == INSN_WFI || what == INSN_SFENCE_VMA;
+}
+
 bool classic_privileged(struct classic_vcpu *c, u32 insn)
 {
 	enum insn_system what = insn_system(insn);
 
-	if (c->frame.scause == CAUSE_ILLEGAL_INSN && !c->vs.user && what != INSN_OTHER)
-		rewrite_insn(c);
+	if (c->frame.scause == CAUSE_ILLEGAL_INSN && !c->vs.user && is_rewritten(what, insn))
+		rewrite_insn(c, insn);
 
 	if (what == INSN_WFI)
 		return wait_for_interrupt(c, insn);

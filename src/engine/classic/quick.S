@@ -27,14 +27,17 @@ classic_quick:
 	add t2, t2, t3
 	ld t3, CLASSIC_INSN_PC(t2)
 	bne t3, t1, classic_slow
-	/* A breakpoint there is ours, in text that is watched; elsewhere look again. */
+	/* A breakpoint is ours where one of ours was met, as such text is watched; elsewhere look again. */
 	addi t0, t0, -CAUSE_ILLEGAL_INSN
-	bnez t0, 1f
+	bnez t0, 2f
 	csrr t0, stval
 	lwu t3, CLASSIC_INSN_WORD(t2)
 	bne t3, t0, classic_slow
 1:	lw t3, CLASSIC_INSN_DO(t2)
 	jr t3
+2:	lbu t3, CLASSIC_INSN_PATCHED(t2)
+	bnez t3, 1b
+	j classic_slow
 
 	/* On with the next instruction, and out. */
 .Lnext:
@@ -60,10 +63,10 @@ classic_quick:
 	jr t3
 	.endm
 
+	.balign 8
 	.option push
 	.option norvc
 	.globl classic_get
-	.balign 8
 classic_get:
 	.irp n, 0, 1, 2, 3, 4
 	mv t0, x\n

@@ -15,6 +15,7 @@
 /* A page that the guest keeps writing to is not worth its copy. */
 #define STORES_MAX 256
 #define SCAN_SIZE (128 * KIB)
+#define SCANS_PER_SECOND 10000 /* how long one may take */
 /* How often a VM's vCPUs may all be made to drop what they have mapped: so many at once, and then
  * one every so many milliseconds. */
 #define DROPS 64
@@ -30,7 +31,7 @@ int rewrite_init(struct vm *vm)
 		return 0;
 	cv->text = text_create(TEXT_PAGES_MAX, &vm->account);
 	cv->drops = DROPS;
-	return cv->text ? 0 : -1;
+	return cv->text ? 0 : -ENOMEM;
 }
 
 /* Without room for its bitmaps memory is as if it were always written to. */
@@ -150,15 +151,23 @@ static bool page_is_scanned(struct classic_region *r, u64 gpa)
 }
 
 /* Before text is executed the first time, as much of it as one entry may map: those instructions
- * that cost most when they are met. */
+ * that cost most when they are met. In slices, as hostile text takes long: the page itself comes last,
+ * so that the guest faults until all is done, and what pends for the hart comes between. */
 static void scan_around(struct vm *vm, struct classic_region *r, u64 gpa)
 {
 	u64 from = max_u64(r->gpa, align_down(gpa, SCAN_SIZE));
 	u64 to = min_u64(r->gpa + r->size, align_down(gpa, SCAN_SIZE) + SCAN_SIZE);
+	u64 page = align_down(gpa, PAGE), until = host_time() + host_timebase() / SCANS_PER_SECOND;
 
-	for (u64 at = from; at < to; at += PAGE)
-		if (!page_is_scanned(r, at))
-			page_patch(vm, r, at);
+	for (u64 at = from; at < to; at += PAGE) {
+		if (at == page || page_is_scanned(r, at))
+			continue;
+		page_patch(vm, r, at);
+		if (host_time() >= until)
+			return;
+	}
+	if (!page_is_scanned(r, page))
+		page_patch(vm, r, page);
 }
 
 static bool needs_scan(struct classic_vm *cv, u64 gpa)
@@ -192,18 +201,20 @@ static bool executes_copy(const struct classic_vcpu *c, u64 gpa)
 	return text_find(vm_of(c)->text, gpa, &info) && pte_address(pte) == info.copy_pa;
 }
 
-/* The instruction at pc, of S-mode, trapped as illegal: next time it shall be a breakpoint. */
-void rewrite_insn(struct classic_vcpu *c)
+/* The instruction at pc, of S-mode, trapped as illegal: next time it shall be a breakpoint. If it is
+ * still there: it may have changed, and QEMU's sepc may be wrong (privileged.c, correct_wfi_pc()). */
+void rewrite_insn(struct classic_vcpu *c, u32 insn)
 {
 	struct classic_vm *cv = vm_of(c);
 	struct walk_result w;
 	struct classic_region *r;
-	u32 changes, insn;
+	u32 changes, found;
 
 	if (!cv->text)
 		return;
 	changes = text_changes(cv->text);
-	if (classic_walk(c, c->frame.pc, WALK_EXECUTE, &w) || !classic_fetch(c, c->frame.pc, &insn))
+	if (classic_walk(c, c->frame.pc, WALK_EXECUTE, &w) || !classic_fetch(c, c->frame.pc, &found) ||
+	    found != insn)
 		return;
 	r = classic_region_of(cv, w.pa);
 	if (!r || !r->scanned || insn_length((u16)insn) != 4 ||
@@ -279,12 +290,13 @@ bool rewrite_fill(struct classic_vcpu *c, u64 cause, struct shadow_page *page, u
 }
 
 /* A load or store of the guest's in a page with a copy. */
-static void carry_out(struct classic_vcpu *c, const struct insn_access *a, u64 gpa, u32 patches)
+static void carry_out(struct classic_vcpu *c, const struct insn_access *a, u64 gpa)
 {
 	struct classic_vm *cv = vm_of(c);
-	struct text_page_info info;
+	struct text_stats before, after;
 	u64 value = 0;
 
+	text_stats(cv->text, &before);
 	if (!a->store) {
 		guest_read(&c->vcpu->vm->mem, gpa, &value, a->size);
 		classic_finish_access(c, a, value);
@@ -295,7 +307,8 @@ static void carry_out(struct classic_vcpu *c, const struct insn_access *a, u64 g
 	else
 		classic_finish_access(c, a, 0);
 	/* An instruction was overwritten that may be in somebody's cache. */
-	if (!text_find(cv->text, gpa, &info) || info.patches != patches)
+	text_stats(cv->text, &after);
+	if (after.taken_back != before.taken_back)
 		ask_all(c->vcpu->vm, FENCE_I);
 }
 
@@ -309,8 +322,9 @@ void rewrite_access(struct classic_vcpu *c, u64 cause, u64 va, u64 gpa)
 		scan_around(c->vcpu->vm, classic_region_of(vm_of(c), gpa), gpa);
 	else if (!text_find(text, gpa, &info))
 		return;
-	else if (info.stores < STORES_MAX && classic_decode(c, va, &a) && (gpa & (PAGE - 1)) + a.size <= PAGE)
-		carry_out(c, &a, gpa, info.patches);
+	else if (info.stores < STORES_MAX && classic_decode(c, va, &a) &&
+		 a.store == (cause == CAUSE_STORE_PAGE_FAULT) && (gpa & (PAGE - 1)) + a.size <= PAGE)
+		carry_out(c, &a, gpa);
 	else
 		copy_leave(c->vcpu->vm, align_down(gpa, PAGE));
 }

@@ -292,8 +292,9 @@ int classic_vcpu_init(struct vcpu *v)
 	c->shared = shared;
 	c->frame.self = (u64)(uintptr_t)c;
 	c->asid = asid_alloc();
+	/* The gate of all does not flush: without ASIDs of its own it would find others' entries. */
 	if (!c->asid && classic_machine.asids > 1) {
-		vm_log(v->vm, "all address-space identifiers of the harts are in use");
+		vm_log(v->vm, "no address-space identifiers of the hart are left for vCPU %u", v->id);
 		return -ENOSPC;
 	}
 	c->shadow = shadow_create(&flush, c->asid, classic_machine.gate_pa, bare_private_pa(c),

@@ -21,8 +21,12 @@ void classic_changed(struct classic_vcpu *c, unsigned changes)
 		classic_sync_satp(c);
 	if (changes & VS_VIEW)
 		classic_view_changed(c);
-	if (changes & VS_STATE)
+	if (changes & VS_STATE) {
+		/* quick.S looks for Dirty in the hart's sstatus only. */
+		if (vs_dirty_fields(c->vs.sstatus))
+			classic_enable_fp_or_vector(c);
 		classic_sync_state(c);
+	}
 	if (changes & VS_TIMER)
 		classic_timer_changed(c);
 	if (changes & VS_COUNTEREN)
@@ -70,13 +74,21 @@ static bool illegal_instruction(struct classic_vcpu *c)
 	return classic_privileged(c, insn);
 }
 
+/* What was fetched is not there any more: the hart, or the tables, are behind. */
+static void fetch_again(struct classic_vcpu *c)
+{
+	classic_drop_page(c, c->frame.pc);
+	fence_i();
+}
+
 /* Where text was rewritten: an instruction of S-mode, or one that has changed since. */
 static bool breakpoint(struct classic_vcpu *c)
 {
+	u64 tval = csr_read(CSR_STVAL);
 	u32 insn;
 
 	if (!vm_of(c)->text || c->vs.user) {
-		classic_inject(c, CAUSE_BREAKPOINT, csr_read(CSR_STVAL));
+		classic_inject(c, CAUSE_BREAKPOINT, tval);
 		return false;
 	}
 	if (rewrite_breakpoint(c, &insn))
@@ -84,9 +96,9 @@ static bool breakpoint(struct classic_vcpu *c)
 	if (!classic_fetch(c, c->frame.pc, &insn))
 		return false;
 	if (insn_is_ebreak(insn))
-		classic_inject(c, CAUSE_BREAKPOINT, csr_read(CSR_STVAL));
+		classic_inject(c, CAUSE_BREAKPOINT, tval);
 	else
-		fence_i();
+		fetch_again(c);
 	return false;
 }
 

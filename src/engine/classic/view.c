@@ -52,26 +52,17 @@ void classic_drop_asid(struct classic_vcpu *c, unsigned asid)
 	forget_local_insns(c);
 }
 
-/* As small as what a fence of one page may leave: that page, and instructions not met in it. */
 static inline void forget_mmio_page(struct classic_vcpu *c, u64 va)
 {
-	u64 page = va / PTE_PAGE_SIZE;
-
-	if (c->mmio_pages[page % CLASSIC_MMIO_PAGES].va / PTE_PAGE_SIZE == page ||
-	    c->mmio_text == page)
+	if (covers_has(&c->mmio_at, va) || covers_has(&c->mmio_text_at, va))
 		classic_forget_mmio(c);
-}
-
-static inline bool has_insns(const struct classic_vcpu *c, u64 va)
-{
-	return va - c->insns_from < c->insns_to - c->insns_from;
 }
 
 void classic_drop_page(struct classic_vcpu *c, u64 va)
 {
 	shadow_drop_page(c->shadow, va);
 	forget_mmio_page(c, va);
-	if (has_insns(c, va))
+	if (covers_has(&c->insns_at, va))
 		classic_forget_insns(c);
 }
 
@@ -79,7 +70,7 @@ void classic_drop_page_asid(struct classic_vcpu *c, u64 va, unsigned asid)
 {
 	shadow_drop_page_asid(c->shadow, va, asid);
 	forget_mmio_page(c, va);
-	if (has_insns(c, va))
+	if (covers_has(&c->insns_at, va))
 		forget_local_insns(c);
 }
 
