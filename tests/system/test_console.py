@@ -160,6 +160,7 @@ def test_engines_shown(tmp_path):
 	description = system(tmp_path, *(rt(name, start="manual", **properties) for name, properties in (
 		("open", {}), ("hardware", {"engine": "hext"}), ("classic", {"engine": "classic"}))))
 	with start(description, "--append", "engine=classic") as machine:
+		machine.expect("hext: ") # what is typed before the VMs are there finds none
 		machine.shell()
 		machine.ask("info open", "engine    classic")
 		machine.ask("info hardware", "engine    hext")
