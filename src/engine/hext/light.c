@@ -47,14 +47,14 @@ static inline u64 light_answer(struct hext_vcpu *h, s64 error, u64 value)
  */
 static apart u64 light_sbi_call(struct hext_vcpu *h)
 {
-	const struct vmexit *e = &h->priv->exit; /* of kind EXIT_NONE: no answer is left for later */
+	struct vmexit *e = &h->priv->exit; /* of kind EXIT_NONE: no answer is left for later */
 
 	__atomic_store_n(&h->shared->fences.inside, false, __ATOMIC_RELEASE);
-	exit_ask_sbi(&h->priv->exit, h->frame.x);
+	exit_ask_sbi(e, h->frame.x);
 	sbi_handle(h->vcpu);
 	h->priv->exits[EXIT_SBI]++;
 	if (!e->sbi.no_return) {
-		exit_answer_sbi(&h->priv->exit, h->frame.x);
+		exit_answer_sbi(e, h->frame.x);
 		light_skip(4);
 	}
 	hext_sync_irqs(h);
