@@ -49,6 +49,9 @@ struct engine_ops {
 	/* Maps host-physical memory at gpa (all multiples of 4096). */
 	int (*map)(struct vm *vm, u64 gpa, u64 pa, u64 size, unsigned prot);
 	void (*unmap)(struct vm *vm, u64 gpa, u64 size);
+	/* The core wrote to the guest's memory while it runs: for engines that keep something of what is
+	 * in there. May be NULL. From a vCPU's task, outside the guest. */
+	void (*wrote)(struct vm *vm, u64 gpa, u64 size);
 	int (*vcpu_init)(struct vcpu *vcpu);
 	void (*vcpu_fini)(struct vcpu *vcpu);
 

@@ -56,7 +56,7 @@ static u64 dbcn_read(struct vm *vm, u64 gpa, u64 size)
 
 	do {
 		n = dbcn_read_chunk(vm, chunk, min_u64(size - done, sizeof(chunk)));
-		if (!guest_write(&vm->mem, gpa + done, chunk, n))
+		if (!vm_write(vm, gpa + done, chunk, n))
 			break;
 		done += n;
 	} while (n == sizeof(chunk) && done < size);

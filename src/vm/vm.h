@@ -103,6 +103,16 @@ extern struct vm *vm_table[CONFIG_VMS_MAX];
 extern unsigned vm_count;
 struct vm *vm_find(const char *name);
 
+/* guest_write() to a guest that runs. */
+static inline bool vm_write(struct vm *vm, u64 gpa, const void *buf, u64 size)
+{
+	if (!guest_write(&vm->mem, gpa, buf, size))
+		return false;
+	if (vm->engine->wrote)
+		vm->engine->wrote(vm, gpa, size);
+	return true;
+}
+
 static inline u64 vm_time(const struct vm *vm) { return host_time() - vm->time_base; }
 
 #endif

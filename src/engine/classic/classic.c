@@ -234,6 +234,7 @@ const struct engine_ops classic_engine = {
 	.vm_fini = classic_vm_fini,
 	.map = classic_map,
 	.unmap = classic_unmap,
+	.wrote = rewrite_wrote,
 	.vcpu_init = classic_vcpu_init,
 	.vcpu_fini = classic_vcpu_fini,
 	.vcpu_reset = classic_reset,

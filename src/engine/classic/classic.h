@@ -237,6 +237,7 @@ void rewrite_fini(struct vm *vm);
 void rewrite_insn(struct classic_vcpu *c, u32 insn);
 bool rewrite_breakpoint(struct classic_vcpu *c, u32 *insn);
 bool rewrite_fill(struct classic_vcpu *c, u64 cause, struct shadow_page *page, u64 gpa, u64 pa);
+void rewrite_wrote(struct vm *vm, u64 gpa, u64 size);
 /* What rewrite_fill() refused. */
 void rewrite_access(struct classic_vcpu *c, u64 cause, u64 va, u64 gpa);
 

@@ -289,6 +289,17 @@ bool rewrite_fill(struct classic_vcpu *c, u64 cause, struct shadow_page *page, u
 	return true;
 }
 
+/* The core wrote there: copies follow. */
+void rewrite_wrote(struct vm *vm, u64 gpa, u64 size)
+{
+	struct text *text = classic_vm_of(vm)->text;
+
+	if (!text || !size || !text_any(text, gpa, size))
+		return;
+	text_refresh(text, gpa, size);
+	ask_all(vm, FENCE_I);
+}
+
 /* A load or store of the guest's in a page with a copy. */
 static void carry_out(struct classic_vcpu *c, const struct insn_access *a, u64 gpa)
 {
