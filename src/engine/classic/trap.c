@@ -30,7 +30,7 @@ void classic_changed(struct classic_vcpu *c, unsigned changes)
 	if (changes & VS_TIMER)
 		classic_timer_changed(c);
 	if (changes & VS_COUNTEREN)
-		classic_sync_user(c);
+		classic_user_changed(c);
 }
 
 /* A trap into the guest's S-mode, as the hart itself would have taken it. */

@@ -123,6 +123,12 @@ void classic_sync_user(struct classic_vcpu *c)
 		csr_write(CSR_SENVCFG, kernel ? classic_machine.senvcfg_mask : senvcfg);
 }
 
+void classic_user_changed(struct classic_vcpu *c)
+{
+	c->frame.user_differs = false;
+	classic_sync_user(c);
+}
+
 bool classic_free_kernel(struct classic_vcpu *c)
 {
 	if (c->frame.user_differs ||
