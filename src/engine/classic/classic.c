@@ -30,6 +30,8 @@ _Static_assert(offsetof(struct classic_frame, entry) == CLASSIC_ENTRY, "quick.S"
 _Static_assert(offsetof(struct classic_frame, operand) == CLASSIC_OPERAND, "quick.S");
 _Static_assert(offsetof(struct classic_frame, operand2) == CLASSIC_OPERAND2, "quick.S");
 _Static_assert(offsetof(struct classic_frame, result) == CLASSIC_RESULT, "quick.S");
+_Static_assert(offsetof(struct classic_frame, loaded) == CLASSIC_LOADED, "quick.S");
+_Static_assert(offsetof(struct classic_frame, dirtied) == CLASSIC_DIRTIED, "quick.S");
 _Static_assert(offsetof(struct classic_frame, views[SHADOW_U]) == CLASSIC_VIEW_U, "quick.S");
 _Static_assert(offsetof(struct classic_frame, views[SHADOW_S]) == CLASSIC_VIEW_S, "quick.S");
 _Static_assert(offsetof(struct classic_frame, views[SHADOW_SUM]) == CLASSIC_VIEW_SUM, "quick.S");

@@ -34,8 +34,10 @@
 #define CLASSIC_OPERAND (55 * 8)
 #define CLASSIC_OPERAND2 (56 * 8)
 #define CLASSIC_RESULT (57 * 8)
+#define CLASSIC_LOADED (58 * 8)
+#define CLASSIC_DIRTIED (59 * 8)
 /* struct vs follows. */
-#define CLASSIC_VS (58 * 8)
+#define CLASSIC_VS (60 * 8)
 #define CLASSIC_VS_SSTATUS (CLASSIC_VS + 0)
 #define CLASSIC_VS_SIE (CLASSIC_VS + 8)
 #define CLASSIC_VS_SIP (CLASSIC_VS + 16)
@@ -88,6 +90,8 @@ struct classic_frame {
 	u64 user_differs; /* counters and cache blocks are not U-mode's as S-mode's */
 	struct classic_insn *entry; /* classic_light_insn(): the instruction, rs1 and rs2, and for rd */
 	u64 operand, operand2, result;
+	u64 loaded;  /* FS and VS where the hart has the guest's registers: there they follow sstatus's */
+	u64 dirtied; /* what quick.S found of FS and VS in the hart's sstatus when it changed them */
 };
 
 /*

@@ -211,7 +211,7 @@ classic_quick_write_sstatus:
 .Lchange:
 	ld t0, CLASSIC_WRITABLE(a0)
 	and t3, t3, t0
-	li t0, SSTATUS_MXR | SSTATUS_FS | SSTATUS_VS
+	li t0, SSTATUS_MXR
 	and t0, t0, t3
 	bnez t0, .Lchange_slow
 	/* SIE set with something pending: the trap is taken there. */
@@ -225,7 +225,11 @@ classic_quick_write_sstatus:
 	and t0, t0, t3
 	bnez t0, .Lchange_slow
 	ld t3, CLASSIC_RESULT(a0)
-1:	xor t0, t4, t3
+1:	li t0, SSTATUS_FS | SSTATUS_VS
+	and t0, t0, t3
+	bnez t0, .Lstate
+.Lstore:
+	xor t0, t4, t3
 	slli t0, t0, 1
 	srli t0, t0, 1
 	sd t0, CLASSIC_VS_SSTATUS(a0)
@@ -236,6 +240,29 @@ classic_quick_write_sstatus:
 	mv t0, t4
 	ld t4, CLASSIC_X(29)(a0)
 	SET
+
+	/* FS and VS: the hart's follow, where its registers are the guest's. What they were is noted, as they
+	 * tell that memory is older than the registers. */
+.Lstate:
+	sd t3, CLASSIC_RESULT(a0)
+	sd t4, CLASSIC_OPERAND(a0)
+	xor t0, t4, t3
+	li t3, SSTATUS_FS | SSTATUS_VS
+	and t0, t0, t3
+	ld t4, CLASSIC_LOADED(a0)
+	not t4, t4
+	and t4, t4, t0
+	bnez t4, .Lchange_slow
+	csrr t4, sstatus
+	and t4, t4, t3
+	csrc sstatus, t3
+	csrs sstatus, t0
+	ld t0, CLASSIC_DIRTIED(a0)
+	or t0, t0, t4
+	sd t0, CLASSIC_DIRTIED(a0)
+	ld t3, CLASSIC_RESULT(a0)
+	ld t4, CLASSIC_OPERAND(a0)
+	j .Lstore
 
 	/* SUM selects between two views of the same memory. */
 .Lsum:

@@ -130,22 +130,24 @@ void classic_put(struct vcpu *v)
 
 void classic_note_dirty(struct classic_vcpu *c)
 {
+	u64 seen;
+
 	vs_state_dirty(&c->vs, c->frame.sstatus);
 	c->vs.sstatus &= ~SSTATUS_SD;
-	if ((c->frame.sstatus & SSTATUS_FS) == SSTATUS_FS_DIRTY)
+	seen = c->frame.sstatus | c->frame.dirtied;
+	c->frame.dirtied = 0;
+	if ((seen & SSTATUS_FS) == SSTATUS_FS_DIRTY)
 		c->fp_dirty = true;
-	if ((c->frame.sstatus & SSTATUS_VS) == SSTATUS_VS_DIRTY)
+	if ((seen & SSTATUS_VS) == SSTATUS_VS_DIRTY)
 		c->v_dirty = true;
 }
 
 /* The hart has on what the guest has on, as far as it holds the guest's registers. */
 void classic_sync_state(struct classic_vcpu *c)
 {
+	c->frame.loaded = (c->fp_loaded ? SSTATUS_FS : 0) | (c->v_loaded ? SSTATUS_VS : 0);
 	c->frame.sstatus &= ~(SSTATUS_FS | SSTATUS_VS);
-	if (c->fp_loaded)
-		c->frame.sstatus |= c->vs.sstatus & SSTATUS_FS;
-	if (c->v_loaded)
-		c->frame.sstatus |= c->vs.sstatus & SSTATUS_VS;
+	c->frame.sstatus |= c->vs.sstatus & c->frame.loaded;
 }
 
 static bool enable_fp(struct classic_vcpu *c)
@@ -211,6 +213,7 @@ static void reset_registers(struct classic_vcpu *c, u64 pc, u64 a0, u64 a1)
 	c->frame.pc = pc;
 	c->frame.sstatus = SSTATUS_UXL_64;
 	c->fp_loaded = c->fp_dirty = c->v_loaded = c->v_dirty = false;
+	c->frame.loaded = c->frame.dirtied = 0;
 	c->fcsr = c->vstart = c->vcsr = c->vl = 0;
 	c->vtype = BIT(63);
 }
