@@ -180,7 +180,7 @@ void classic_sync_satp(struct classic_vcpu *c);
 void classic_view_changed(struct classic_vcpu *c); /* SUM or MXR */
 void classic_sync_gate(struct classic_vcpu *c);
 void classic_sync_user(struct classic_vcpu *c);    /* what U-mode may do: counters, cache blocks */
-/* scounteren or senvcfg was written: it may be that S-mode is no longer in need of more. */
+/* The hart has what U-mode may do, and no more. */
 void classic_user_changed(struct classic_vcpu *c);
 /* S-mode was stopped by what may restrict U-mode only: false if it is not that. */
 bool classic_free_kernel(struct classic_vcpu *c);

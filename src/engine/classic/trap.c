@@ -11,8 +11,8 @@
 static void mode_changed(struct classic_vcpu *c)
 {
 	classic_sync_view(c);
-	if (c->frame.user_differs)
-		classic_sync_user(c);
+	if (c->vs.user && c->frame.user_differs)
+		classic_user_changed(c);
 }
 
 void classic_changed(struct classic_vcpu *c, unsigned changes)

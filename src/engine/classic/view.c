@@ -107,7 +107,7 @@ void classic_sync_gate(struct classic_vcpu *c)
 /*
  * "Supervisor Counter-Enable Register", "Supervisor Environment Configuration Register": they
  * restrict U-mode only, but here S-mode is in U-mode as well. Most kernels never notice, so the hart
- * has what U-mode may do until S-mode was stopped by it; from then on it is changed with the mode.
+ * has what U-mode may do; where S-mode is stopped by it, it has more until U-mode comes again.
  */
 void classic_sync_user(struct classic_vcpu *c)
 {
