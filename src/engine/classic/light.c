@@ -40,12 +40,12 @@ static inline u64 light_answer(struct classic_vcpu *c, s64 error, u64 value)
  * who asks for a fence waits for as long as it takes. */
 static apart u64 light_sbi_call(struct classic_vcpu *c)
 {
-	const struct vmexit *e = &c->priv->exit; /* of kind EXIT_NONE: no answer is left for later */
+	struct vmexit *e = &c->priv->exit; /* of kind EXIT_NONE: no answer is left for later */
 
 	/* Before a page fault of our own that is tried again can overwrite it. */
 	c->frame.pc = csr_read(CSR_SEPC);
 	__atomic_store_n(&c->shared->fences.inside, false, __ATOMIC_RELEASE);
-	exit_ask_sbi(&c->priv->exit, c->frame.x);
+	exit_ask_sbi(e, c->frame.x);
 	sbi_handle(c->vcpu);
 	c->priv->exits[EXIT_SBI]++;
 	if (!e->sbi.no_return) {

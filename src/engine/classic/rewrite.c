@@ -307,12 +307,12 @@ static void carry_out(struct classic_vcpu *c, const struct insn_access *a, u64 g
 	struct text_stats before, after;
 	u64 value = 0;
 
-	text_stats(cv->text, &before);
 	if (!a->store) {
 		guest_read(&c->vcpu->vm->mem, gpa, &value, a->size);
 		classic_finish_access(c, a, value);
 		return;
 	}
+	text_stats(cv->text, &before);
 	if (text_store(cv->text, gpa, classic_store_value(c, a), a->size) != MASK(a->size - 1, 0))
 		copy_leave(c->vcpu->vm, gpa);
 	else
