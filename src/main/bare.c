@@ -204,9 +204,8 @@ static void batch_watch(void)
 
 /* ---- Start ---- */
 
-static void start_console(void)
+static void prepare_console(void)
 {
-	static const struct host_task_spec task = { .name = "console", .run = console_run };
 	struct console_port port = { .write = bare_console_write, .getc = bare_console_getc };
 
 	port.poll_ms = bare_console_has_interrupt() ? 0 : 50;
@@ -214,6 +213,13 @@ static void start_console(void)
 	console_set_colour(bare_bootarg("colour", NULL, 0));
 	log_set_sink(console_log_sink);
 	bare_console_set_input(console_input_ready);
+}
+
+/* Its greeting invites the operator to choose a VM: the VMs are there by then. */
+static void start_console(void)
+{
+	static const struct host_task_spec task = { .name = "console", .run = console_run };
+
 	host_task_start(&task, NULL);
 }
 
@@ -239,12 +245,13 @@ void bare_main(void)
 	bool batch = bare_bootarg("bulkhead.batch", NULL, 0);
 	bool ok;
 
-	start_console();
+	prepare_console();
 	count_init();
 	log_line(VERSION " on %u hart%s, %lu MiB free", host_harts(), host_harts() == 1 ? "" : "s",
 		 host_ram_free_bytes() / MIB);
 	describe_host();
 	ok = find_engines() && read_config() && create_vms();
+	start_console();
 	if (ok)
 		start_vms();
 	if (batch && !ok)
