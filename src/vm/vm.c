@@ -246,6 +246,7 @@ static void vm_unbuild(struct vm *vm)
 	if (!vm->space)
 		return;
 	vm->parts.unbuild(vm);
+	vm_work_stop(vm);
 	while (vm->vcpu_count)
 		vcpu_destroy(vm->vcpus[--vm->vcpu_count]);
 	guest_mem_free(&vm->mem);

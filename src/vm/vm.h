@@ -13,6 +13,7 @@
 #include "vm/engine.h"
 #include "vm/guest_mem.h"
 #include "vm/vcpu.h"
+#include "vm/work.h"
 
 struct board;
 struct char_backend;
@@ -66,6 +67,7 @@ struct vm {
 	unsigned vcpu_count;
 	struct vcpu *vcpus[CONFIG_VCPUS_MAX];
 	void *engine_state;
+	struct vm_works works; /* what its devices left for later */
 	u64 time_base; /* host_time() at which the guest's time was 0 */
 	char failure[96]; /* of VM_FAILED, and of the last crash: one line for the operator */
 

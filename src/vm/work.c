@@ -1,0 +1,113 @@
+#include "vm/work.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "vm/vm.h"
+
+#define WORK_POLL_HZ 2000 /* looks of the keeper that waits for somebody's end */
+
+void vm_work_queue(struct vm *vm, struct vm_work *w)
+{
+	struct vm_works *ws = &vm->works;
+
+	if (__atomic_exchange_n(&w->queued, 1, __ATOMIC_ACQ_REL))
+		return;
+	lock_take(&ws->lock);
+	w->next = NULL;
+	*ws->last = w;
+	ws->last = &w->next;
+	lock_drop(&ws->lock);
+	host_wake(ws->task);
+}
+
+static struct vm_work *work_pop(struct vm_works *ws)
+{
+	struct vm_work *w;
+
+	lock_take(&ws->lock);
+	w = ws->first;
+	ws->running = w;
+	if (w) {
+		ws->first = w->next;
+		if (!w->next)
+			ws->last = &ws->first;
+	}
+	lock_drop(&ws->lock);
+	return w;
+}
+
+static void work_task(void *arg)
+{
+	struct vm *vm = arg;
+	struct vm_works *ws = &vm->works;
+
+	while (!__atomic_load_n(&ws->stop, __ATOMIC_ACQUIRE)) {
+		struct vm_work *w = work_pop(ws);
+
+		if (!w) {
+			host_sleep(HOST_FOREVER);
+			continue;
+		}
+		/* What is queued from here on may be news to it. */
+		__atomic_store_n(&w->queued, 0, __ATOMIC_SEQ_CST);
+		w->run(w);
+		host_yield();
+	}
+	/* Once it says done, the space may be gone. */
+	host_space_enter(NULL);
+	__atomic_store_n(&ws->done, true, __ATOMIC_RELEASE);
+}
+
+/* Beside vCPUs that have their harts for themselves: on the others. */
+int vm_work_start(struct vm *vm)
+{
+	char name[32];
+	struct host_task_spec spec = {
+		.name = name,
+		.space = vm->space,
+		.harts = vm->config.dedicated ? 0 : vm->config.harts,
+		.run = work_task,
+		.arg = vm,
+	};
+
+	vm->works = (struct vm_works){ .last = &vm->works.first };
+	snprintf(name, sizeof(name), "%.24s/io", vm->config.name);
+	vm->works.task = host_task_start(&spec, &vm->account);
+	return vm->works.task ? 0 : -ENOMEM;
+}
+
+static void work_wait(void)
+{
+	host_sleep(host_time() + host_timebase() / WORK_POLL_HZ);
+}
+
+void vm_work_stop(struct vm *vm)
+{
+	struct vm_works *ws = &vm->works;
+
+	if (!ws->task)
+		return;
+	__atomic_store_n(&ws->stop, true, __ATOMIC_RELEASE);
+	host_wake(ws->task);
+	while (!__atomic_load_n(&ws->done, __ATOMIC_ACQUIRE))
+		work_wait();
+	host_task_reap(ws->task);
+	ws->task = NULL;
+}
+
+static bool work_is_busy(struct vm_works *ws, const struct vm_work *w)
+{
+	bool running;
+
+	lock_take(&ws->lock);
+	running = ws->running == w;
+	lock_drop(&ws->lock);
+	return running || __atomic_load_n(&w->queued, __ATOMIC_SEQ_CST);
+}
+
+void vm_work_cancel(struct vm *vm, struct vm_work *w)
+{
+	while (work_is_busy(&vm->works, w))
+		work_wait();
+}
