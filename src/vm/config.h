@@ -13,11 +13,77 @@
 #define CONFIG_NAME_MAX 31
 #define CONFIG_PATH_MAX 255
 #define CONFIG_BOOTARGS_MAX 1023
+#define CONFIG_DEVICES_MAX 32   /* of a VM */
+#define CONFIG_DEVICES_TOTAL 256
+#define CONFIG_SWITCHES_MAX 32
+#define CONFIG_SHARED_MAX 32
+#define CONFIG_HOST_NAME_MAX 63 /* of a host's device: its serial number, or its place */
 
 enum config_start { START_AUTO, START_MANUAL };
 enum config_restart { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
 /* ANY: what the machine offers. */
 enum config_engine { CONFIG_ENGINE_ANY, CONFIG_ENGINE_HEXT, CONFIG_ENGINE_CLASSIC, CONFIG_ENGINES };
+
+enum device_kind { DEVICE_DISK, DEVICE_NET, DEVICE_CONSOLE, DEVICE_RNG, DEVICE_SHARED, DEVICE_HOST };
+
+/* A disk is one of: a file of the system image, `size` bytes of empty RAM, a disk of the host. */
+struct disk_config {
+	char file[CONFIG_PATH_MAX + 1];
+	char host[CONFIG_HOST_NAME_MAX + 1]; /* a serial number, or "0", "1"... in the host's order */
+	char partition[CONFIG_HOST_NAME_MAX + 1]; /* of a GPT: its name or its number; "" = none */
+	u64 offset, size; /* bytes, multiples of 512: a part of the host's disk; size 0: to its end */
+	bool read_only;   /* a file is then shared, not copied */
+	char serial[20 + 1]; /* what the guest reads; "" = the node's name */
+	u32 queues;
+};
+
+struct net_config {
+	u32 network;   /* index into system_config.switches */
+	u8 mac[6];     /* 00:00:00:00:00:00: one is made of the VM's and the device's number */
+	u16 vlan;      /* 0: none */
+	bool isolated;
+	u64 rate;      /* bytes a second, 0: no limit */
+	u32 queues;    /* pairs */
+};
+
+struct vconsole_config {
+	bool operator;                  /* else: a pipe */
+	char pipe[CONFIG_NAME_MAX + 1]; /* two consoles of that name are each other's ends */
+};
+
+struct shared_use_config {
+	u32 memory; /* index into system_config.shared */
+	bool read_only;
+};
+
+struct host_device_config {
+	char path[CONFIG_PATH_MAX + 1]; /* in the host's device tree */
+	bool dma_unconfined; /* it may do DMA though nothing confines it */
+};
+
+struct device_config {
+	enum device_kind kind;
+	char name[CONFIG_NAME_MAX + 1]; /* the node's */
+	union {
+		struct disk_config disk;
+		struct net_config net;
+		struct vconsole_config console;
+		struct shared_use_config shared;
+		struct host_device_config host;
+	};
+};
+
+struct switch_config {
+	char name[CONFIG_NAME_MAX + 1];
+	bool uplink;
+	char host[CONFIG_HOST_NAME_MAX + 1]; /* the host's NIC: a MAC address, or "0", "1"... */
+	u16 vlan; /* of the uplink; 0: a trunk */
+};
+
+struct shared_config {
+	char name[CONFIG_NAME_MAX + 1];
+	u64 size; /* bytes, a multiple of 4096 */
+};
 
 struct vm_config {
 	char name[CONFIG_NAME_MAX + 1]; /* the node's name */
@@ -32,11 +98,19 @@ struct vm_config {
 	bool console;   /* its ns16550a is joined to the operator's console (default true) */
 	enum config_start start;
 	enum config_restart restart;
+	u32 device_count;
+	const struct device_config *devices; /* in the description's order; system_config's */
 };
 
 struct system_config {
 	u32 vm_count;
 	struct vm_config vms[CONFIG_VMS_MAX];
+	u32 device_count;
+	struct device_config devices[CONFIG_DEVICES_TOTAL]; /* a VM's lie side by side */
+	u32 switch_count;
+	struct switch_config switches[CONFIG_SWITCHES_MAX];
+	u32 shared_count;
+	struct shared_config shared[CONFIG_SHARED_MAX];
 };
 
 /* Called once for every mistake: @path is the node's path (and "/property"), or "". */
