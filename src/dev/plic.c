@@ -48,6 +48,9 @@ struct plic {
 	unsigned contexts;
 	void (*output)(void *arg, unsigned hart, bool level);
 	void *arg;
+	struct plic_set relayed;
+	void (*completed)(void *arg, unsigned source);
+	void *completed_arg;
 	struct host_account *payer;
 	struct plic_state s;
 };
@@ -152,6 +155,10 @@ static void plic_complete(struct plic *p, unsigned context, u32 source)
 	if (source >= PLIC_SOURCES || !set_has(&p->s.enable[context], source))
 		return;
 	set_put(&p->s.claimed, source, false);
+	if (set_has(&p->relayed, source)) {
+		set_put(&p->s.level, source, false);
+		p->completed(p->completed_arg, source);
+	}
 	plic_gateway(p, source);
 }
 
@@ -353,4 +360,15 @@ struct irq_line plic_line(struct dev *d, unsigned source)
 	return (struct irq_line){ .set = plic_set_level,
 				  .chip = container_of(d, struct plic, dev),
 				  .input = source };
+}
+
+struct irq_line plic_relay(struct dev *d, unsigned source,
+			   void (*completed)(void *arg, unsigned source), void *arg)
+{
+	struct plic *p = container_of(d, struct plic, dev);
+
+	p->completed = completed;
+	p->completed_arg = arg;
+	set_put(&p->relayed, source, true);
+	return plic_line(d, source);
 }

@@ -24,5 +24,13 @@ struct dev *plic_create(u64 base, unsigned harts,
 /* The wire to @source (1..PLIC_SOURCES - 1). Any task may move it, also with a device's
  * lock held: the PLIC's own lock comes after that. */
 struct irq_line plic_line(struct dev *d, unsigned source);
+/*
+ * The wire to a source whose device is not there to lower it, because it is the host's: the guest's
+ * completion does, and calls @completed, with the PLIC's lock held, so that the host looks at the
+ * device again. It must not come back. One function and @arg for all such sources of a PLIC, set
+ * before the guest runs.
+ */
+struct irq_line plic_relay(struct dev *d, unsigned source,
+			   void (*completed)(void *arg, unsigned source), void *arg);
 
 #endif

@@ -304,6 +304,32 @@ static u32 plain_best(u32 context)
 	return best;
 }
 
+static unsigned relayed_source;
+
+static void note_completed(void *arg, unsigned source)
+{
+	assert_ptr_equal(arg, outputs);
+	relayed_source = source;
+}
+
+/* The wire of a host's device falls with the completion, and only then. */
+static void a_relay_is_told_of_completions(void **state unused)
+{
+	struct irq_line wire = plic_relay(plic, 20, note_completed, outputs);
+
+	out(4 * 20, 1);
+	enable(1, 20);
+	relayed_source = 0;
+	irq_set(&wire, true);
+	assert_int_equal(in(claim_reg(1)), 20);
+	assert_int_equal(relayed_source, 0);
+	out(claim_reg(1), 20);
+	assert_int_equal(relayed_source, 20);
+	assert_int_equal(in(claim_reg(1)), 0);
+	irq_set(&wire, true);
+	assert_int_equal(in(claim_reg(1)), 20);
+}
+
 static void plain_complete(u32 context, u32 s)
 {
 	if (!plain.enable[context][s])
@@ -381,6 +407,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		plic_test(delivers_one_interrupt),
+		plic_test(a_relay_is_told_of_completions),
 		plic_test(repeats_while_the_level_stays),
 		plic_test(keeps_a_request_when_the_wire_falls),
 		plic_test(obeys_priority_and_threshold),
