@@ -1,5 +1,5 @@
 /*
- * The whole of a system description: its root, /vms, and the list of VMs. Devicetree
+ * The whole of a system description: its root, and /vms with the list of VMs. Devicetree
  * Specification v0.4, chapter 5, is the format; libfdt reads it.
  */
 #include "vm/config.h"
@@ -34,7 +34,7 @@ static bool tree_check(const void *dtb, u64 size, struct config_report *report)
 		return false;
 	}
 	if (size > CONFIG_DTB_MAX) {
-		config_report(report, "", NULL, "the compiled description is larger than 256K");
+		config_report(report, "", NULL, "the compiled description is larger than 512K");
 		return false;
 	}
 	error = tree_check_full(dtb, size);
@@ -44,17 +44,17 @@ static bool tree_check(const void *dtb, u64 size, struct config_report *report)
 	return !error;
 }
 
-/* True when @name was probably meant to be @known. */
-static bool unknown_report(const char *path, const char *what, const char *name,
-			   const char *known, struct config_report *report)
+/* True when "compatible" was probably meant. */
+static bool property_unknown(const char *name, struct config_report *report)
 {
-	const char *near = config_nearest(name, &known, 1);
+	static const char *const known[] = { "compatible" };
+	const char *near = config_nearest(name, known, 1);
 
 	if (near)
-		config_report(report, path, name, "unknown %s: did you mean \"%s\"?", what, near);
+		config_report(report, "/", name, "unknown property: did you mean \"%s\"?", near);
 	else
-		config_report(report, path, name, "unknown %s: only \"%s\" is known here",
-			      what, known);
+		config_report(report, "/", name, "unknown property: only \"compatible\" is known "
+			      "here");
 	return near;
 }
 
@@ -71,7 +71,7 @@ static void root_properties(const void *fdt, struct config_report *report)
 		if (!value || !name)
 			continue;
 		if (strcmp(name, "compatible")) {
-			compatible |= unknown_report("/", "property", name, "compatible", report);
+			compatible |= property_unknown(name, report);
 			continue;
 		}
 		compatible = true;
@@ -81,19 +81,6 @@ static void root_properties(const void *fdt, struct config_report *report)
 	if (!compatible)
 		config_report(report, "/", NULL, "has no compatible = \"" CONFIG_COMPATIBLE
 			      "\", as every system description must");
-}
-
-static void vms_properties(const void *fdt, int vms, struct config_report *report)
-{
-	int prop;
-
-	fdt_for_each_property_offset(prop, fdt, vms) {
-		const char *name = NULL;
-
-		if (fdt_getprop_by_offset(fdt, prop, &name, NULL) && name)
-			config_report(report, "/vms", name, "unknown property: /vms has only "
-				      "nodes, one for each VM");
-	}
 }
 
 static bool name_taken(const struct system_config *sys, const char *name)
@@ -109,7 +96,7 @@ static void vms_read(const void *fdt, int vms, struct system_config *out,
 {
 	int node;
 
-	vms_properties(fdt, vms, report);
+	config_read_only_nodes(report, fdt, vms, "/vms", "VM");
 	fdt_for_each_subnode(node, fdt, vms) {
 		const char *name = fdt_get_name(fdt, node, NULL);
 
@@ -121,35 +108,74 @@ static void vms_read(const void *fdt, int vms, struct system_config *out,
 		}
 		if (name_taken(out, name))
 			config_report(report, "/vms", name, "there are two VMs of this name");
-		config_read_vm(fdt, node, name, &out->vms[out->vm_count++], report);
+		config_read_vm(fdt, node, name, out, &out->vms[out->vm_count++], report);
 	}
 	if (!out->vm_count)
 		config_report(report, "/vms", NULL,
 			      "has no VM: add a node for each, such as linux1 { ... };");
 }
 
-static void root_nodes(const void *fdt, struct system_config *out, struct config_report *report)
+/* The nodes below the root, in the order in which they are read: VMs name what the others hold. */
+enum { ROOT_SWITCHES, ROOT_SHARED, ROOT_VMS, ROOT_NODES };
+
+static const char *const root_names[ROOT_NODES] = {
+	[ROOT_SWITCHES] = "switches",
+	[ROOT_SHARED] = "shared",
+	[ROOT_VMS] = "vms",
+};
+
+/* True when "vms" was probably meant. */
+static bool node_unknown(const char *name, struct config_report *report)
 {
-	bool seen = false, misspelled = false;
+	const char *near = config_nearest(name, root_names, ROOT_NODES);
+
+	if (near)
+		config_report(report, "/", name, "unknown node: did you mean \"%s\"?", near);
+	else
+		config_report(report, "/", name, "unknown node: only \"vms\", \"switches\" and "
+			      "\"shared\" are known here");
+	return near == root_names[ROOT_VMS];
+}
+
+/* Finds the nodes, -1 where there is none; true if "vms" is there, or was probably meant. */
+static bool root_find(const void *fdt, int nodes[ROOT_NODES], struct config_report *report)
+{
+	bool misspelled = false;
 	int node;
 
+	for (unsigned i = 0; i < ROOT_NODES; i++)
+		nodes[i] = -1;
 	fdt_for_each_subnode(node, fdt, 0) {
 		const char *name = fdt_get_name(fdt, node, NULL);
+		unsigned i = 0;
 
 		if (!name)
 			continue;
-		if (strcmp(name, "vms")) {
-			misspelled |= unknown_report("/", "node", name, "vms", report);
-		} else if (seen) {
-			config_report(report, "/vms", NULL, "there are two nodes of this name");
-		} else {
-			seen = true;
-			vms_read(fdt, node, out, report);
-		}
+		while (i < ROOT_NODES && strcmp(name, root_names[i]))
+			i++;
+		if (i == ROOT_NODES)
+			misspelled |= node_unknown(name, report);
+		else if (nodes[i] >= 0)
+			config_report(report, "/", name, "there are two nodes of this name");
+		else
+			nodes[i] = node;
 	}
-	if (!seen && !misspelled)
+	return nodes[ROOT_VMS] >= 0 || misspelled;
+}
+
+static void root_nodes(const void *fdt, struct system_config *out, struct config_report *report)
+{
+	int nodes[ROOT_NODES];
+
+	if (!root_find(fdt, nodes, report))
 		config_report(report, "/", NULL,
 			      "has no node \"vms\": it holds the VMs, a node for each");
+	if (nodes[ROOT_SWITCHES] >= 0)
+		config_read_switches(fdt, nodes[ROOT_SWITCHES], out, report);
+	if (nodes[ROOT_SHARED] >= 0)
+		config_read_shared(fdt, nodes[ROOT_SHARED], out, report);
+	if (nodes[ROOT_VMS] >= 0)
+		vms_read(fdt, nodes[ROOT_VMS], out, report);
 }
 
 unsigned config_read(const void *dtb, u64 size, struct system_config *out,

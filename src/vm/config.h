@@ -18,6 +18,11 @@
 #define CONFIG_SWITCHES_MAX 32
 #define CONFIG_SHARED_MAX 32
 #define CONFIG_HOST_NAME_MAX 63 /* of a host's device: its serial number, or its place */
+#define CONFIG_SERIAL_MAX 20    /* of a VM's disk */
+#define CONFIG_DISK_QUEUES_MAX 8
+#define CONFIG_NET_QUEUES_MAX 4 /* pairs */
+#define CONFIG_RATE_MIN KIB     /* bytes a second */
+#define CONFIG_RATE_MAX (1024 * GIB)
 
 enum config_start { START_AUTO, START_MANUAL };
 enum config_restart { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
@@ -31,24 +36,24 @@ struct disk_config {
 	char file[CONFIG_PATH_MAX + 1];
 	char host[CONFIG_HOST_NAME_MAX + 1]; /* a serial number, or "0", "1"... in the host's order */
 	char partition[CONFIG_HOST_NAME_MAX + 1]; /* of a GPT: its name or its number; "" = none */
-	u64 offset, size; /* bytes, multiples of 512: a part of the host's disk; size 0: to its end */
+	u64 offset, size; /* bytes, multiples of 4096: a part of the host's disk; size 0: to its end */
 	bool read_only;   /* a file is then shared, not copied */
-	char serial[20 + 1]; /* what the guest reads; "" = the node's name */
-	u32 queues;
+	char serial[CONFIG_SERIAL_MAX + 1]; /* what the guest reads; never empty */
+	u32 queues;       /* 1..CONFIG_DISK_QUEUES_MAX */
 };
 
 struct net_config {
 	u32 network;   /* index into system_config.switches */
-	u8 mac[6];     /* 00:00:00:00:00:00: one is made of the VM's and the device's number */
+	u8 mac[6];     /* unicast; no other device on this switch has it */
 	u16 vlan;      /* 0: none */
 	bool isolated;
 	u64 rate;      /* bytes a second, 0: no limit */
-	u32 queues;    /* pairs */
+	u32 queues;    /* pairs, 1..CONFIG_NET_QUEUES_MAX */
 };
 
 struct vconsole_config {
 	bool operator;                  /* else: a pipe */
-	char pipe[CONFIG_NAME_MAX + 1]; /* two consoles of that name are each other's ends */
+	char pipe[CONFIG_NAME_MAX + 1]; /* exactly two consoles have it: each other's ends */
 };
 
 struct shared_use_config {
@@ -63,7 +68,7 @@ struct host_device_config {
 
 struct device_config {
 	enum device_kind kind;
-	char name[CONFIG_NAME_MAX + 1]; /* the node's */
+	char name[CONFIG_NAME_MAX + 1]; /* the node's; of a host's device: its own node's */
 	union {
 		struct disk_config disk;
 		struct net_config net;
@@ -76,7 +81,8 @@ struct device_config {
 struct switch_config {
 	char name[CONFIG_NAME_MAX + 1];
 	bool uplink;
-	char host[CONFIG_HOST_NAME_MAX + 1]; /* the host's NIC: a MAC address, or "0", "1"... */
+	/* The host's NIC: a MAC address in lower case, or "0", "1"... No two switches have the same. */
+	char host[CONFIG_HOST_NAME_MAX + 1];
 	u16 vlan; /* of the uplink; 0: a trunk */
 };
 
@@ -99,7 +105,8 @@ struct vm_config {
 	enum config_start start;
 	enum config_restart restart;
 	u32 device_count;
-	const struct device_config *devices; /* in the description's order; system_config's */
+	/* In the description's order, then those of the host; they lie in system_config.devices. */
+	const struct device_config *devices;
 };
 
 struct system_config {
@@ -121,11 +128,20 @@ typedef void config_error_fn(void *arg, const char *path, const char *message);
 unsigned config_read(const void *dtb, u64 size, struct system_config *out,
 		     config_error_fn *error, void *arg);
 
+/* The size in bytes of the file that a disk is made of; 0 where there is none. */
+typedef u64 config_file_size_fn(void *arg, const char *file);
+
+/* The memory that all VMs need together, in bytes: their own, that of disks in RAM, and what they
+ * share. @file_size may be NULL: then copies of files count nothing. */
+u64 config_memory(const struct system_config *sys, config_file_size_fn *file_size, void *arg);
+
 /* What a host offers, for config_check_host(). */
 struct config_host {
 	u32 harts;
-	u64 memory;  /* bytes free for guests */
+	u64 memory;  /* bytes free for guests, for their disks in RAM and what they share */
 	u32 engines; /* bit n: it can run enum config_engine n */
+	config_file_size_fn *file_size; /* as config_memory() takes it */
+	void *file_arg;
 };
 /* Mistakes that only show on a given host: too few harts, too little memory, no such engine. */
 unsigned config_check_host(const struct system_config *sys, const struct config_host *host,

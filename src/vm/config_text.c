@@ -95,6 +95,39 @@ static char char_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+/* The value of a hexadecimal digit; -1 if it is none. */
+static int digit_value(char c)
+{
+	c = char_lower(c);
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool config_mac_parse(const char *text, u8 mac[6])
+{
+	u8 bytes[6];
+
+	if (strlen(text) != CONFIG_MAC_TEXT - 1)
+		return false;
+	for (unsigned i = 0; i < 6; i++, text += 3) {
+		int high = digit_value(text[0]), low = digit_value(text[1]);
+
+		if (high < 0 || low < 0 || text[2] != (i < 5 ? ':' : '\0'))
+			return false;
+		bytes[i] = (u8)(high << 4 | low);
+	}
+	memcpy(mac, bytes, sizeof(bytes));
+	return true;
+}
+
+char *config_mac_text(char text[CONFIG_MAC_TEXT], const u8 mac[6])
+{
+	snprintf(text, CONFIG_MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		 mac[3], mac[4], mac[5]);
+	return text;
+}
+
 static unsigned min3(unsigned a, unsigned b, unsigned c)
 {
 	unsigned least = a < b ? a : b;

@@ -35,6 +35,13 @@ bool config_size_parse(const char *text, u64 *bytes);
  * that fill no whole KiB stand alone. Returns @text. */
 char *config_size_text(char text[CONFIG_SIZE_TEXT], u64 bytes);
 
+#define CONFIG_MAC_TEXT 18
+/* Reads an address as in "52:54:00:12:34:56", its digits in either case. False when @text is no
+ * such thing; @mac is then as it was. */
+bool config_mac_parse(const char *text, u8 mac[6]);
+/* Writes it, in lower case. Returns @text. */
+char *config_mac_text(char text[CONFIG_MAC_TEXT], const u8 mac[6]);
+
 /* The word of @known that was probably meant by @word; NULL when none is near. */
 const char *config_nearest(const char *word, const char *const *known, unsigned count);
 

@@ -86,12 +86,31 @@ static void bears_long_words(void **state unused)
 	assert_string_equal(config_nearest(word, known, 2), word);
 }
 
+static void reads_mac_addresses(void **state unused)
+{
+	static const char *const bad[] = {
+		"", "52:54:00:12:34", "52:54:00:12:34:5", "52:54:00:12:34:567", "52:54:00:12:34:5g",
+		"52-54-00-12-34-56", "52:54:00:12:34:56:", " 2:54:00:12:34:56", "525:4:00:12:34:56",
+	};
+	static const u8 right[6] = { 0x52, 0x54, 0x00, 0xab, 0xcd, 0xef };
+	char text[CONFIG_MAC_TEXT];
+	u8 mac[6] = { 0 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(config_mac_parse(bad[i], mac));
+	assert_memory_equal(mac, (const u8[6]){ 0 }, 6);
+	assert_true(config_mac_parse("52:54:00:aB:Cd:EF", mac));
+	assert_memory_equal(mac, right, 6);
+	assert_string_equal(config_mac_text(text, mac), "52:54:00:ab:cd:ef");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parses_sizes),
 		cmocka_unit_test(refuses_what_is_no_size),
 		cmocka_unit_test(writes_sizes),
+		cmocka_unit_test(reads_mac_addresses),
 		cmocka_unit_test(finds_near_words),
 		cmocka_unit_test(bears_long_words),
 	};

@@ -1,211 +1,80 @@
-/* One VM of a system description: a table of its properties, and what each must be. */
+/* One VM of a system description: what its properties must be, and its devices. */
 #include <libfdt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "vm/config_read.h"
 
-enum { VM_PATH_SIZE = 96 };
-
-struct value {
-	const char *name; /* the property's */
-	const u8 *data;
-	u32 size;
-};
-
-struct reader {
-	struct config_report *report;
-	char path[VM_PATH_SIZE];
+/* A VM while it is read, and what does not go into its struct. */
+struct vm_reading {
 	struct vm_config *vm;
-	u32 batch_bootargs; /* length */
-	u32 seen;           /* bit n: property n of the table is there */
-	u32 wrong;          /* bit n: and has been reported */
+	u32 batch_bootargs;            /* length */
+	struct config_value passthrough; /* NULL and 0, or a list of strings that were checked */
+	bool dma_unconfined;
 };
 
-struct property {
-	const char *name;
-	/* False when it has reported a mistake. */
-	bool (*read)(struct reader *r, const struct value *v);
-	const char *required; /* what to write when it is missing; NULL: it may be */
-};
-
-/* --- kinds of values -------------------------------------------------------- */
-
-/* One number, a <u32>; @example says how it is written. */
-static bool value_number(struct reader *r, const struct value *v, const char *example, u32 *number)
+static struct vm_config *vm_of(struct config_reader *r)
 {
-	fdt32_t cell;
-
-	if (v->size != sizeof(cell)) {
-		config_report(r->report, r->path, v->name, "must be one number, as in %s", example);
-		return false;
-	}
-	memcpy(&cell, v->data, sizeof(cell));
-	*number = fdt32_to_cpu(cell);
-	return true;
-}
-
-/* One string of at most @max bytes, printable: it is shown to operators and put in guests'
- * command lines. @example says how it is written. */
-static const char *value_string(struct reader *r, const struct value *v, u32 max,
-				const char *example)
-{
-	const char *text = (const char *)v->data;
-
-	if (!v->size || text[v->size - 1] || strlen(text) != v->size - 1) {
-		config_report(r->report, r->path, v->name, "must be one string, as in %s", example);
-		return NULL;
-	}
-	if (v->size - 1 > max) {
-		config_report(r->report, r->path, v->name, "has %u characters: at most %u fit",
-			      (unsigned)v->size - 1, (unsigned)max);
-		return NULL;
-	}
-	for (u32 i = 0; text[i]; i++)
-		if (text[i] < ' ' || text[i] > '~') {
-			config_report(r->report, r->path, v->name,
-				      "has a character that is not printable ASCII (0x%02x)",
-				      (u8)text[i]);
-			return NULL;
-		}
-	return text;
-}
-
-/* Lists the words as: "a", "b" or "c". */
-static void words_list(char *text, size_t size, const char *const *words, unsigned count)
-{
-	size_t used = 0;
-
-	for (unsigned i = 0; i < count && used < size; i++)
-		used += (size_t)snprintf(text + used, size - used, "%s\"%s\"",
-					 !i ? "" : i + 1 < count ? ", " : " or ", words[i]);
-}
-
-/* The number of the word in @words; -1 after a report. */
-static int value_word(struct reader *r, const struct value *v, const char *const *words,
-		      unsigned count)
-{
-	char list[80], example[64];
-	const char *text, *near;
-
-	snprintf(example, sizeof(example), "%s = \"%s\"", v->name, words[0]);
-	text = value_string(r, v, CONFIG_BOOTARGS_MAX, example);
-	if (!text)
-		return -1;
-	for (unsigned i = 0; i < count; i++)
-		if (!strcmp(text, words[i]))
-			return (int)i;
-	near = config_nearest(text, words, count);
-	words_list(list, sizeof(list), words, count);
-	if (near)
-		config_report(r->report, r->path, v->name,
-			      "\"%.40s\" is unknown: did you mean \"%s\"?", text, near);
-	else
-		config_report(r->report, r->path, v->name, "\"%.40s\" is unknown: must be %s",
-			      text, list);
-	return -1;
+	return ((struct vm_reading *)r->out)->vm;
 }
 
 /* --- the properties ----------------------------------------------------------- */
 
-static bool read_vcpus(struct reader *r, const struct value *v)
+static bool read_vcpus(struct config_reader *r, const struct config_value *v)
 {
-	if (!value_number(r, v, "vcpus = <2>", &r->vm->vcpus))
-		return false;
-	if (r->vm->vcpus < 1 || r->vm->vcpus > CONFIG_VCPUS_MAX) {
-		config_report(r->report, r->path, v->name, "is %u: a VM has 1 to %d vCPUs",
-			      (unsigned)r->vm->vcpus, CONFIG_VCPUS_MAX);
-		return false;
-	}
-	return true;
+	static const struct config_range range = {
+		1, CONFIG_VCPUS_MAX, "vcpus = <2>", "a VM has 1 to 32 vCPUs",
+	};
+
+	return config_value_number(r, v, &range, &vm_of(r)->vcpus);
 }
 
-/* True when @bytes are a VM's memory; it says what would be right. */
-static bool memory_check(struct reader *r, const struct value *v, const char *text, u64 bytes)
+static bool read_memory(struct config_reader *r, const struct config_value *v)
 {
-	char near[CONFIG_SIZE_TEXT];
-
-	if (bytes < CONFIG_MEMORY_UNIT)
-		config_report(r->report, r->path, v->name,
-			      "\"%.40s\" is too little: a VM has at least 2M", text);
-	else if (bytes > CONFIG_MEMORY_MAX)
-		config_report(r->report, r->path, v->name,
-			      "\"%.40s\" is too much: a VM has at most 1T", text);
-	else if (!is_aligned(bytes, CONFIG_MEMORY_UNIT))
-		config_report(r->report, r->path, v->name,
-			      "\"%.40s\" is not a multiple of 2M: the next one is \"%s\"", text,
-			      config_size_text(near, align_up(bytes, CONFIG_MEMORY_UNIT)));
-	else
-		return true;
-	return false;
-}
-
-static bool read_memory(struct reader *r, const struct value *v)
-{
-	const char *text = value_string(r, v, CONFIG_BOOTARGS_MAX, "memory = \"256M\"");
+	static const struct config_sizes sizes = {
+		CONFIG_MEMORY_UNIT, CONFIG_MEMORY_MAX, CONFIG_MEMORY_UNIT, "256M", "a VM has",
+	};
 	u64 bytes = 0;
+	bool right = config_value_size(r, v, &sizes, &bytes);
 
-	if (!text)
-		return false;
-	if (!config_size_parse(text, &bytes)) {
-		config_report(r->report, r->path, v->name, "\"%.40s\" is not a size: write a whole "
-			      "number and K, M, G or T, as in \"256M\"", text);
-		return false;
-	}
-	if (!memory_check(r, v, text, bytes))
-		return false;
-	r->vm->memory = bytes;
-	return true;
+	if (right)
+		vm_of(r)->memory = bytes;
+	return right;
 }
 
-static bool file_read(struct reader *r, const struct value *v, char *out)
+static bool read_kernel(struct config_reader *r, const struct config_value *v)
 {
-	char example[64];
-	const char *text;
-
-	snprintf(example, sizeof(example), "%s = \"path/to/file\"", v->name);
-	text = value_string(r, v, CONFIG_PATH_MAX, example);
-	if (!text)
-		return false;
-	if (!*text) {
-		config_report(r->report, r->path, v->name, "is empty: it must name a file, as in %s",
-			      example);
-		return false;
-	}
-	memcpy(out, text, v->size);
-	return true;
+	return config_value_text(r, v, CONFIG_PATH_MAX, "a file", "path/to/file",
+				 vm_of(r)->kernel);
 }
 
-static bool read_kernel(struct reader *r, const struct value *v)
+static bool read_initrd(struct config_reader *r, const struct config_value *v)
 {
-	return file_read(r, v, r->vm->kernel);
+	return config_value_text(r, v, CONFIG_PATH_MAX, "a file", "path/to/file",
+				 vm_of(r)->initrd);
 }
 
-static bool read_initrd(struct reader *r, const struct value *v)
+static bool read_bootargs(struct config_reader *r, const struct config_value *v)
 {
-	return file_read(r, v, r->vm->initrd);
-}
-
-static bool read_bootargs(struct reader *r, const struct value *v)
-{
-	const char *text = value_string(r, v, CONFIG_BOOTARGS_MAX, "bootargs = \"quiet\"");
+	const char *text = config_value_string(r, v, CONFIG_BOOTARGS_MAX, "bootargs = \"quiet\"");
 
 	if (text)
-		memcpy(r->vm->bootargs, text, v->size);
+		memcpy(vm_of(r)->bootargs, text, v->size);
 	return text;
 }
 
 /* The `bulkhead` command appends it to the boot arguments; only its form counts here. */
-static bool read_batch_bootargs(struct reader *r, const struct value *v)
+static bool read_batch_bootargs(struct config_reader *r, const struct config_value *v)
 {
-	const char *text = value_string(r, v, CONFIG_BOOTARGS_MAX, "batch-bootargs = \"quiet\"");
+	const char *text = config_value_string(r, v, CONFIG_BOOTARGS_MAX,
+					       "batch-bootargs = \"quiet\"");
 
 	if (text)
-		r->batch_bootargs = v->size - 1;
+		((struct vm_reading *)r->out)->batch_bootargs = v->size - 1;
 	return text;
 }
 
-static bool read_harts(struct reader *r, const struct value *v)
+static bool read_harts(struct config_reader *r, const struct config_value *v)
 {
 	u64 harts = 0;
 
@@ -228,70 +97,103 @@ static bool read_harts(struct reader *r, const struct value *v)
 		}
 		harts |= BIT(hart);
 	}
-	r->vm->harts = harts;
+	vm_of(r)->harts = harts;
 	return true;
 }
 
-static bool read_dedicated(struct reader *r, const struct value *v)
+static bool read_dedicated(struct config_reader *r, const struct config_value *v)
 {
-	if (v->size) {
-		config_report(r->report, r->path, v->name,
-			      "takes no value: write dedicated; or leave it out");
-		return false;
-	}
-	r->vm->dedicated = true;
-	return true;
+	vm_of(r)->dedicated = config_value_flag(r, v);
+	return vm_of(r)->dedicated;
 }
 
-static bool read_console(struct reader *r, const struct value *v)
+static bool read_console(struct config_reader *r, const struct config_value *v)
 {
 	static const char *const words[] = { "none", "operator" };
-	int word = value_word(r, v, words, ARRAY_SIZE(words));
+	int word = config_value_word(r, v, words, ARRAY_SIZE(words));
 
-	r->vm->console = word != 0;
+	vm_of(r)->console = word != 0;
 	return word >= 0;
 }
 
-static bool read_start(struct reader *r, const struct value *v)
+static bool read_start(struct config_reader *r, const struct config_value *v)
 {
 	static const char *const words[] = { [START_AUTO] = "auto", [START_MANUAL] = "manual" };
-	int word = value_word(r, v, words, ARRAY_SIZE(words));
+	int word = config_value_word(r, v, words, ARRAY_SIZE(words));
 
 	if (word >= 0)
-		r->vm->start = (enum config_start)word;
+		vm_of(r)->start = (enum config_start)word;
 	return word >= 0;
 }
 
-static bool read_restart(struct reader *r, const struct value *v)
+static bool read_restart(struct config_reader *r, const struct config_value *v)
 {
 	static const char *const words[] = {
 		[RESTART_NEVER] = "never",
 		[RESTART_ON_FAILURE] = "on-failure",
 		[RESTART_ALWAYS] = "always",
 	};
-	int word = value_word(r, v, words, ARRAY_SIZE(words));
+	int word = config_value_word(r, v, words, ARRAY_SIZE(words));
 
 	if (word >= 0)
-		r->vm->restart = (enum config_restart)word;
+		vm_of(r)->restart = (enum config_restart)word;
 	return word >= 0;
 }
 
-static bool read_engine(struct reader *r, const struct value *v)
+static bool read_engine(struct config_reader *r, const struct config_value *v)
 {
 	const enum config_engine first = CONFIG_ENGINE_HEXT;
-	int word = value_word(r, v, config_engine_words + first, CONFIG_ENGINES - first);
+	int word = config_value_word(r, v, config_engine_words + first, CONFIG_ENGINES - first);
 
 	if (word >= 0)
-		r->vm->engine = (enum config_engine)((unsigned)word + first);
+		vm_of(r)->engine = (enum config_engine)((unsigned)word + first);
 	return word >= 0;
+}
+
+/* A list of strings, each the path of a node in the host's device tree. */
+static bool read_passthrough(struct config_reader *r, const struct config_value *v)
+{
+	static const char example[] = "passthrough = \"/soc/rtc@101000\"";
+
+	if (!v->size || v->data[v->size - 1]) {
+		config_report(r->report, r->path, v->name, "must be a list of strings, as in %s",
+			      example);
+		return false;
+	}
+	for (u32 at = 0; at < v->size;) {
+		struct config_value path = { v->name, v->data + at, 0 };
+		const char *text;
+
+		path.size = (u32)strlen((const char *)path.data) + 1;
+		text = config_value_string(r, &path, CONFIG_PATH_MAX, example);
+		if (!text)
+			return false;
+		if (text[0] != '/' || text[strlen(text) - 1] == '/') {
+			config_report(r->report, r->path, v->name, "\"%.40s\" is no path in the "
+				      "host's device tree, as in %s", text, example);
+			return false;
+		}
+		at += path.size;
+	}
+	((struct vm_reading *)r->out)->passthrough = *v;
+	return true;
+}
+
+static bool read_dma_unconfined(struct config_reader *r, const struct config_value *v)
+{
+	struct vm_reading *reading = r->out;
+
+	reading->dma_unconfined = config_value_flag(r, v);
+	return reading->dma_unconfined;
 }
 
 enum {
 	PROP_VCPUS, PROP_MEMORY, PROP_KERNEL, PROP_INITRD, PROP_BOOTARGS, PROP_BATCH_BOOTARGS,
 	PROP_HARTS, PROP_DEDICATED, PROP_CONSOLE, PROP_START, PROP_RESTART, PROP_ENGINE,
+	PROP_PASSTHROUGH, PROP_DMA_UNCONFINED,
 };
 
-static const struct property properties[] = {
+static const struct config_property properties[] = {
 	[PROP_VCPUS] = { "vcpus", read_vcpus, NULL },
 	[PROP_MEMORY] = { "memory", read_memory, "memory = \"256M\"" },
 	[PROP_KERNEL] = { "kernel", read_kernel, "kernel = \"path/to/Image\"" },
@@ -304,113 +206,125 @@ static const struct property properties[] = {
 	[PROP_START] = { "start", read_start, NULL },
 	[PROP_RESTART] = { "restart", read_restart, NULL },
 	[PROP_ENGINE] = { "engine", read_engine, NULL },
+	[PROP_PASSTHROUGH] = { "passthrough", read_passthrough, NULL },
+	[PROP_DMA_UNCONFINED] = { "dma-unconfined", read_dma_unconfined, NULL },
 };
+
+static const struct config_node vm_node = { "a VM", properties, ARRAY_SIZE(properties) };
+
+/* --- the devices ------------------------------------------------------------------ */
+
+/* One more device of the VM that is read, all zero; NULL after a report. */
+static struct device_config *device_add(struct config_reader *r, struct system_config *sys)
+{
+	struct vm_config *vm = vm_of(r);
+
+	if (vm->device_count == CONFIG_DEVICES_MAX) {
+		config_report(r->report, r->path, NULL, "has more than %d devices",
+			      CONFIG_DEVICES_MAX);
+		return NULL;
+	}
+	if (sys->device_count == CONFIG_DEVICES_TOTAL) {
+		config_report(r->report, r->path, NULL, "has no room for its devices: all VMs "
+			      "together have at most %d", CONFIG_DEVICES_TOTAL);
+		return NULL;
+	}
+	vm->device_count++;
+	return &sys->devices[sys->device_count++];
+}
+
+static void nodes_read(struct config_reader *r, const void *fdt, int node,
+		       struct system_config *sys)
+{
+	int child;
+
+	fdt_for_each_subnode(child, fdt, node) {
+		const char *name = fdt_get_name(fdt, child, NULL);
+
+		if (!name)
+			continue;
+		if (!device_add(r, sys))
+			return;
+		config_read_device(fdt, child, name, sys, vm_of(r), r->report);
+	}
+}
+
+/* What is passed through comes behind the nodes; each is called by its own node's name. */
+static void passthrough_add(struct config_reader *r, struct system_config *sys)
+{
+	const struct vm_reading *reading = r->out;
+	const char *path = (const char *)reading->passthrough.data;
+	u32 left = reading->passthrough.size;
+
+	while (left) {
+		struct device_config *device = device_add(r, sys);
+		u32 size = (u32)strlen(path) + 1;
+
+		if (!device)
+			return;
+		device->kind = DEVICE_HOST;
+		snprintf(device->name, sizeof(device->name), "%.31s", strrchr(path, '/') + 1);
+		memcpy(device->host.path, path, size);
+		device->host.dma_unconfined = reading->dma_unconfined;
+		path += size;
+		left -= size;
+	}
+}
 
 /* --- the VM ---------------------------------------------------------------------- */
 
-static void unknown_property(struct reader *r, const char *name)
-{
-	const char *known[ARRAY_SIZE(properties)], *near;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(properties); i++)
-		known[i] = properties[i].name;
-	near = config_nearest(name, known, ARRAY_SIZE(known));
-	if (near)
-		config_report(r->report, r->path, name, "unknown property: did you mean \"%s\"?",
-			      near);
-	else
-		config_report(r->report, r->path, name, "unknown property: a VM has none "
-			      "of this name");
-}
-
-static void property_read(struct reader *r, const struct value *v)
-{
-	for (u32 i = 0; i < ARRAY_SIZE(properties); i++) {
-		if (strcmp(v->name, properties[i].name))
-			continue;
-		if (r->seen & BIT(i))
-			config_report(r->report, r->path, v->name, "is given twice");
-		else if (!properties[i].read(r, v))
-			r->wrong |= (u32)BIT(i);
-		r->seen |= (u32)BIT(i);
-		return;
-	}
-	unknown_property(r, v->name);
-}
-
-static void name_read(struct reader *r, const char *name)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-
-	if (strlen(name) > CONFIG_NAME_MAX)
-		config_report(r->report, r->path, NULL, "the name has %u characters: at most %d fit",
-			      (unsigned)strlen(name), CONFIG_NAME_MAX);
-	if (name[strspn(name, allowed)] || name[0] == '-' || !name[0])
-		config_report(r->report, r->path, NULL, "this cannot be a VM's name: use a to z, "
-			      "0 to 9 and, but not first, '-'");
-	snprintf(r->vm->name, sizeof(r->vm->name), "%s", name);
-}
-
 /* True if none of the properties in @mask was wrong, so that comparing them makes sense. */
-static bool all_right(const struct reader *r, u64 mask)
+static bool all_right(const struct config_reader *r, u64 mask)
 {
 	return !(r->wrong & mask);
 }
 
-static void dedicated_check(struct reader *r)
+static void dedicated_check(struct config_reader *r)
 {
-	unsigned harts = (unsigned)__builtin_popcountll(r->vm->harts);
+	const struct vm_config *vm = vm_of(r);
+	unsigned harts = (unsigned)__builtin_popcountll(vm->harts);
 
-	if (!r->vm->dedicated || !all_right(r, BIT(PROP_HARTS) | BIT(PROP_VCPUS)))
+	if (!vm->dedicated || !all_right(r, BIT(PROP_HARTS) | BIT(PROP_VCPUS)))
 		return;
 	if (!harts)
 		config_report(r->report, r->path, "dedicated", "must say which harts: list one for "
 			      "each vCPU, as in harts = <2 3>");
-	else if (harts != r->vm->vcpus)
+	else if (harts != vm->vcpus)
 		config_report(r->report, r->path, "harts", "%u dedicated hart%s for %u vCPU%s: "
 			      "list one for each vCPU", harts, harts == 1 ? "" : "s",
-			      (unsigned)r->vm->vcpus, r->vm->vcpus == 1 ? "" : "s");
+			      (unsigned)vm->vcpus, vm->vcpus == 1 ? "" : "s");
 }
 
-static void vm_check(struct reader *r)
+static void vm_check(struct config_reader *r)
 {
-	size_t length = strlen(r->vm->bootargs) + 1 + r->batch_bootargs;
+	const struct vm_reading *reading = r->out;
+	size_t length = strlen(reading->vm->bootargs) + 1 + reading->batch_bootargs;
 
-	for (u32 i = 0; i < ARRAY_SIZE(properties); i++)
-		if (properties[i].required && !(r->seen & BIT(i)))
-			config_report(r->report, r->path, NULL, "has no %s, as in %s",
-				      properties[i].name, properties[i].required);
 	dedicated_check(r);
-	if (length > CONFIG_BOOTARGS_MAX && r->batch_bootargs)
+	if (length > CONFIG_BOOTARGS_MAX && reading->batch_bootargs)
 		config_report(r->report, r->path, "batch-bootargs", "has %u characters together "
 			      "with bootargs: at most %d fit",
 			      (unsigned)length, CONFIG_BOOTARGS_MAX);
+	if (r->seen & BIT(PROP_DMA_UNCONFINED) && !(r->seen & BIT(PROP_PASSTHROUGH)))
+		config_report(r->report, r->path, "dma-unconfined", "goes with passthrough, which "
+			      "names the host's devices that the VM gets");
 }
 
-void config_read_vm(const void *fdt, int node, const char *name, struct vm_config *vm,
-		    struct config_report *report)
+void config_read_vm(const void *fdt, int node, const char *name, struct system_config *sys,
+		    struct vm_config *vm, struct config_report *report)
 {
-	struct reader r = { .report = report, .vm = vm };
-	int child, prop;
+	struct vm_reading reading = { .vm = vm };
+	struct config_reader r = {
+		.report = report, .node = &vm_node, .out = &reading, .sys = sys,
+	};
 
 	vm->vcpus = 1;
 	vm->console = true;
+	vm->devices = &sys->devices[sys->device_count];
 	snprintf(r.path, sizeof(r.path), "/vms/%s", name);
-	name_read(&r, name);
-	fdt_for_each_property_offset(prop, fdt, node) {
-		struct value v = { NULL, NULL, 0 };
-		int size = 0;
-
-		v.data = fdt_getprop_by_offset(fdt, prop, &v.name, &size);
-		v.size = (u32)size;
-		if (v.data && v.name && size >= 0)
-			property_read(&r, &v);
-	}
-	fdt_for_each_subnode(child, fdt, node) {
-		const char *unknown = fdt_get_name(fdt, child, NULL);
-
-		if (unknown)
-			config_report(report, r.path, unknown, "unknown node: a VM has only properties");
-	}
+	config_read_name(&r, name, "a VM's", vm->name);
+	config_read_properties(&r, fdt, node);
+	nodes_read(&r, fdt, node, sys);
+	passthrough_add(&r, sys);
 	vm_check(&r);
 }

@@ -109,7 +109,7 @@ BAD = {
 	"root-property": (system(vm(), root='compatible = "bulkhead,system"; model = "x";'),
 			  '/model: unknown property: only "compatible" is known here'),
 	"root-node": (system(vm(), more="\tchosen { };\n"),
-		      '/chosen: unknown node: only "vms" is known here'),
+		      '/chosen: unknown node: only "vms", "switches" and "shared" are known here'),
 	"no-vms": ('/dts-v1/;\n/ { compatible = "bulkhead,system"; };\n', '/: has no node "vms"'),
 	"vms-misspelled": ('/dts-v1/;\n/ { compatible = "bulkhead,system"; vm { }; };\n',
 			   '/vm: unknown node: did you mean "vms"?'),
@@ -118,7 +118,7 @@ BAD = {
 	"name-upper": (system(vm("Linux")), "/vms/Linux: this cannot be a VM's name"),
 	"name-unit": (system(vm("linux@1")), "/vms/linux@1: this cannot be a VM's name"),
 	"name-long": (system(vm("a" * 31 + "b")), "the name has 32 characters: at most 31 fit"),
-	"vm-node": (props(GOOD_VM + "disk { };"), "/vms/a/disk: unknown node: a VM has only properties"),
+	"vm-node": (props(GOOD_VM + "tape { };"), "/vms/a/tape: unknown node: a device is a disk, net,"),
 	# Properties.
 	"unknown": (props(GOOD_VM + "cpus = <2>;"),
 		    '/vms/a/cpus: unknown property: did you mean "vcpus"?'),
@@ -173,6 +173,35 @@ BAD = {
 	"kernel-nowhere": (props('memory = "64M"; kernel = "no/where";'), "there is no file 'no/where'"),
 	"kernel-folder": (props('memory = "64M"; kernel = ".";'), "'.' is not a file"),
 	"initrd-missing": (props(GOOD_VM + 'initrd = "ramdisk";'), "/vms/a/initrd: there is no file 'ramdisk'"),
+	# Devices, and what they name.
+	"device-kind": (props(GOOD_VM + "dsk-data { };"),
+			'/vms/a/dsk-data: unknown node: did you mean "disk-data"?'),
+	"device-property": (props(GOOD_VM + 'disk { size = "1M"; sereal = "x"; };'),
+			    '/vms/a/disk/sereal: unknown property: did you mean "serial"?'),
+	"disk-nothing": (props(GOOD_VM + "disk { };"), "/vms/a/disk: has no file, no size and no host-disk"),
+	"disk-missing": (props(GOOD_VM + 'disk-root { file = "initrb"; };'),
+			 "/vms/a/disk-root/file: there is no file 'initrb': did you mean 'initrd'?"),
+	"disk-folder": (props(GOOD_VM + 'disk { file = "."; };'), "/vms/a/disk/file: '.' is not a file"),
+	"disk-odd": (props(GOOD_VM + 'disk { file = "initrd"; read-only; };'),
+		     "/vms/a/disk/file: 'initrd' has 5000 bytes: a read-only disk has whole sectors of 512, "
+		     "as `truncate -s %512 'initrd'` makes them"),
+	"disk-clash": (system(vm("a", GOOD_VM + 'disk { host-disk = "0"; };') +
+			      vm("b", GOOD_VM + 'disk { host-disk = "0"; };')),
+		       '/vms/b/disk/host-disk: "disk" of the VM "a" has the same part of this disk'),
+	"net-switch": (props(GOOD_VM + 'net { switch = "lan"; };'),
+		       '/vms/a/net/switch: there is no switch "lan": describe it in /switches'),
+	"net-mac": (system(vm("a", GOOD_VM + 'net { switch = "lan"; mac = "52:54:00:12:34:56"; };') +
+			   vm("b", GOOD_VM + 'net { switch = "lan"; mac = "52:54:00:12:34:56"; };'),
+			   more="\tswitches { lan { }; };\n"),
+		    '/vms/b/net/mac: 52:54:00:12:34:56 is that of "net" of the VM "a"'),
+	"uplink": (system(vm(), more='\tswitches { lan { uplink = "eth0"; }; };\n'),
+		   '/switches/lan/uplink: "eth0" is no NIC of the host'),
+	"pipe": (props(GOOD_VM + 'console { pipe = "log"; };'),
+		 '/vms/a/console/pipe: no other console has the pipe "log"'),
+	"shared": (props(GOOD_VM + 'shared { memory = "ring"; };'),
+		   '/vms/a/shared/memory: there is no memory "ring": describe it in /shared'),
+	"passthrough": (props(GOOD_VM + 'passthrough = "rtc";'),
+			"/vms/a/passthrough: \"rtc\" is no path in the host's device tree"),
 	"path-long": (props(f'memory = "64M"; kernel = "{"k" * 256}";'), "has 256 characters: at most 255 fit"),
 }
 
@@ -270,6 +299,27 @@ def test_check_host(folder):
 		assert check(folder, text, "--host", bad).returncode == 2
 
 
+def test_check_host_counts_disks(folder):
+	with open(folder / "root.img", "wb") as file:
+		file.truncate(100 << 20)
+	disk = 'disk { file = "root.img"; }; disk-2 { size = "28M"; };'
+	# Of 512 MiB, 64 are taken off, and the image: 101 MiB with the file.
+	assert check(folder, props(GOOD_VM + disk), "--host", "memory=512M").returncode == 0
+	done = check(folder, props(GOOD_VM + disk), "--host", "memory=256M")
+	assert done.returncode == 1
+	assert ("/vms: the VMs need 192M of memory together (128M of it for disks and what they share), "
+		"the host has 91M for them") in done.stderr
+	disk = 'disk { file = "root.img"; read-only; };'
+	assert check(folder, props(GOOD_VM + disk), "--host", "memory=256M").returncode == 0
+
+
+def test_check_shows_devices(folder):
+	done = check(folder, system(vm("a", GOOD_VM + 'disk-data { size = "1M"; }; net { switch = "lan"; };'),
+				    more="\tswitches { lan { }; };\n"))
+	assert done.returncode == 0, done.stderr
+	assert "  Image  with disk-data net\n" in done.stdout and "65M of memory" in done.stdout
+
+
 def test_check_host_without_shared_harts(folder):
 	done = check(folder, system(vm("a", GOOD_VM + "harts = <0>; dedicated;") + vm("b")),
 		     "--host", "harts=1")
@@ -314,6 +364,7 @@ def test_help(folder, args):
 	(["run", "a.dts", "--no-h=1"], "--no-h takes no value"),
 	(["run", "a.dts", "--firmware"], "--firmware needs a value: FILE"),
 	(["run", "a.dts", "-o", "x"], "--output goes with --print"),
+	(["run", "a.dts", "--disk"], "--disk needs a value: FILE"),
 ])
 def test_wrong_usage(folder, args, message):
 	done = bulkhead(folder, *args)
@@ -367,6 +418,20 @@ def test_pack(folder):
 	tree = tree_of(files[0][1])
 	assert tree.count('kernel = "Image";') == 2 and tree.count('kernel = "Image-2";') == 1
 	assert 'bootargs = "x";' in tree and "batch-bootargs" not in tree
+
+
+def test_pack_disks(folder):
+	(folder / "d").mkdir()
+	(folder / "d/root.img").write_bytes(b"R" * 512)
+	text = system(vm("a", GOOD_VM + 'disk { file = "d/root.img"; }; disk-2 { file = "initrd"; };') +
+		      vm("b", GOOD_VM + 'disk { file = "./d/root.img"; read-only; }; disk-x { size = "1M"; };'))
+	done = pack(folder, text)
+	assert done.returncode == 0, done.stderr
+	files = archive_read((folder / "out.img").read_bytes())
+	assert [name for name, _, _ in files] == ["system.dtb", "Image", "root.img", "initrd"]
+	assert files[2][1] == b"R" * 512 and files[2][2] % 4096 == 0
+	tree = tree_of(files[0][1])
+	assert tree.count('file = "root.img";') == 2 and 'file = "initrd";' in tree
 
 
 def test_pack_batch(folder):
@@ -511,6 +576,91 @@ def test_run_print(folder, qemu):
 	assert not (folder / "args").exists()
 	done = run(folder, "--print", "-o", "named.img")
 	assert "-initrd named.img" in done.stdout and (folder / "named.img").exists()
+
+
+LAN = '\tswitches { lan { uplink = "0"; }; };\n'
+NET = 'net { switch = "lan"; };'
+
+
+def test_run_attaches_disks(folder, qemu):
+	text = props(GOOD_VM + 'disk { host-disk = "data"; }; disk-2 { host-disk = "1"; read-only; };')
+	done = run(folder, "--disk", "initrd,serial=data", text=text)
+	assert done.returncode == 1 and not (folder / "args").exists()
+	assert "/vms/a/disk-2/host-disk: there is no disk 1: the machine has 1, counted from 0; add --disk FILE" in done.stderr
+	done = run(folder, "--disk", "initrd", "--disk", "rt.elf", text=text)
+	assert done.returncode == 1
+	assert '/vms/a/disk/host-disk: there is no disk "data": add --disk FILE,serial=data' in done.stderr
+	done = run(folder, "--disk", "initrd,serial=data", "--disk=rt.elf,read-only", text=text)
+	assert done.returncode == 0, done.stderr
+	args, _ = args_of(folder)
+	assert "virtio-mmio.force-legacy=false" in args
+	assert "file=initrd,if=none,id=disk0,format=raw" in args
+	assert "virtio-blk-device,drive=disk0,serial=data,bus=virtio-mmio-bus.0" in args
+	assert "file=rt.elf,if=none,id=disk1,format=raw,readonly=on" in args
+	assert "virtio-blk-device,drive=disk1,bus=virtio-mmio-bus.1" in args
+	# Disks that the user gives QEMU are the user's affair.
+	done = run(folder, "--", "-device", "virtio-blk-device,drive=mine,serial=data", text=text)
+	assert done.returncode == 0, done.stderr
+
+
+def test_run_attaches_nothing_unasked(folder, qemu):
+	assert run(folder).returncode == 0
+	args, _ = args_of(folder)
+	assert not [arg for arg in args if "virtio" in arg]
+
+
+def test_run_gives_memory_for_disks(folder, qemu):
+	assert run(folder, text=props(GOOD_VM + 'disk { size = "256M"; };')).returncode == 0
+	assert args_of(folder)[1]["-m"] == "512M"
+
+
+def test_run_forwards(folder, qemu):
+	qemu('for arg; do case $arg in *bulkhead-system*) cp "$arg" seen.img;; esac; done')
+	text = system(vm("a", GOOD_VM + NET) +
+		      vm("b", GOOD_VM + 'bootargs = "x"; batch-bootargs = "y";' + NET + 'rng { };'), more=LAN)
+	done = run(folder, "--forward", "2222:b:22", "--forward", "udp:53:b:5353", text=text)
+	assert done.returncode == 0, done.stderr
+	assert ("TCP port 2222 of 127.0.0.1 leads to port 22 of b, 10.0.2.102; it is told by "
+		"bulkhead.ip=10.0.2.102/24") in done.stderr
+	args, _ = args_of(folder)
+	assert ("user,id=net0,net=10.0.2.0/24,hostfwd=tcp:127.0.0.1:2222-10.0.2.102:22,"
+		"hostfwd=udp:127.0.0.1:53-10.0.2.102:5353") in args
+	assert "virtio-net-device,netdev=net0,bus=virtio-mmio-bus.0" in args
+	assert "virtio-rng-device,bus=virtio-mmio-bus.1" in args
+	tree = tree_of(archive_read((folder / "seen.img").read_bytes())[0][1])
+	assert 'bootargs = "x bulkhead.ip=10.0.2.102/24";' in tree and tree.count("bulkhead.ip") == 1
+
+
+@pytest.mark.parametrize("forward, message", [
+	("2222:a:22", "the VM 'a' is on no switch with an uplink"),
+	("2222:c:22", "there is no VM 'c'"),
+	("22:b", "--forward must be [tcp:|udp:]PORT:VM:PORT, as in 2222:linux1:22"),
+	("99999:b:22", "--forward PORT must be a number from 1 to 65535, not '99999'"),
+	("2222:d:22", "'bulkhead.ip=dhcp': leave it out"),
+])
+def test_run_wrong_forwards(folder, qemu, forward, message):
+	text = system(vm("a") + vm("b", GOOD_VM + NET) +
+		      vm("d", GOOD_VM + 'bootargs = "bulkhead.ip=dhcp";' + NET), more=LAN)
+	done = run(folder, "--forward", forward, text=text)
+	assert done.returncode == 2 and message in done.stderr
+	assert not (folder / "args").exists()
+
+
+def test_run_forward_without_room(folder, qemu):
+	text = system(vm("a", GOOD_VM + f'bootargs = "{"x" * 1010}";' + NET), more=LAN)
+	done = run(folder, "--forward", "2222:a:22", text=text)
+	assert done.returncode == 1
+	assert "the bootargs of the VM \"a\" have no room for 'bulkhead.ip=10.0.2.101/24'" in done.stderr
+
+
+@pytest.mark.parametrize("disk, message", [
+	("none.img", "the disk 'none.img' cannot be written: No such file"),
+	("initrd,ro", "--disk takes FILE, serial=NAME and read-only, not 'ro'"),
+	("initrd,serial=" + "x" * 21, "has more than 20 characters"),
+])
+def test_run_wrong_disks(folder, qemu, disk, message):
+	done = run(folder, "--disk", disk)
+	assert done.returncode == 2 and message in done.stderr
 
 
 def test_run_without_image_or_qemu(folder):

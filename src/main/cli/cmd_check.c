@@ -46,21 +46,29 @@ static bool host_read(const char *text, struct machine *host)
 	return true;
 }
 
-static void summary_print(const struct description *d)
+/* The VM's line: what it has, and the names of its devices. */
+static void vm_print(const struct vm_config *vm)
 {
-	const struct machine least = machine_choose(&d->config, description_files_size(d));
+	char size[CONFIG_SIZE_TEXT];
+
+	printf("  %-12s %2u vCPU%s  %6s  %s%s", vm->name, vm->vcpus, vm->vcpus == 1 ? " " : "s",
+	       config_size_text(size, vm->memory), vm->kernel,
+	       vm->dedicated ? "  (dedicated harts)" : "");
+	for (u32 i = 0; i < vm->device_count; i++)
+		printf("%s%s", i ? " " : "  with ", vm->devices[i].name);
+	putchar('\n');
+}
+
+static void summary_print(struct description *d)
+{
+	const struct machine least = machine_choose(d, description_files_size(d));
 	char size[CONFIG_SIZE_TEXT], files[CONFIG_SIZE_TEXT];
 	u32 vcpus = 0;
-	u64 memory = 0;
+	const u64 memory = config_memory(&d->config, description_disk_size, d);
 
 	for (u32 i = 0; i < d->config.vm_count; i++) {
-		const struct vm_config *vm = &d->config.vms[i];
-
-		printf("  %-12s %2u vCPU%s  %6s  %s%s\n", vm->name, vm->vcpus,
-		       vm->vcpus == 1 ? " " : "s", config_size_text(size, vm->memory), vm->kernel,
-		       vm->dedicated ? "  (dedicated harts)" : "");
-		vcpus += vm->vcpus;
-		memory += vm->memory;
+		vm_print(&d->config.vms[i]);
+		vcpus += d->config.vms[i].vcpus;
 	}
 	config_size_text(size, memory);
 	config_size_text(files, align_up(description_files_size(d), MIB));

@@ -6,12 +6,12 @@
 #include "main/cli/report.h"
 
 static const char *output;
-static bool batch;
+static struct pack_options pack;
 
 static const struct option options[] = {
 	{ .name = "output", .letter = 'o', .value = "FILE", .text = &output,
 	  .help = "where the system image goes; required" },
-	{ .name = "batch", .flag = &batch,
+	{ .name = "batch", .flag = &pack.batch,
 	  .help = "append each VM's batch-bootargs to its bootargs" },
 };
 
@@ -28,7 +28,7 @@ static enum cli_result pack_system(const struct operands *operands)
 	if (!d)
 		return CLI_FAILED;
 	if (description_right(d))
-		size = pack_write(d, batch, output);
+		size = pack_write(d, &pack, output);
 	if (size)
 		printf("%s: %lu KiB, %u VM%s, %u file%s\n", output, (size + KIB - 1) / KIB,
 		       d->config.vm_count, plural(d->config.vm_count), d->file_count,

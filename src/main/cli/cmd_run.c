@@ -20,6 +20,7 @@ enum { END_SECONDS = 30 };
 /* The options as they are on the command line. */
 static const char *image, *cpu = "rv64", *firmware, *harts, *memory, *append, *timeout_text;
 static const char *output;
+static struct option_list disks, forwards;
 static bool print, batch, no_h;
 
 static const struct option options[] = {
@@ -43,6 +44,12 @@ static const struct option options[] = {
 	  .help = "QEMU's CPU model (otherwise rv64)" },
 	{ .name = "no-h", .flag = &no_h,
 	  .help = "a machine without the H extension" },
+	{ .name = "disk", .value = "FILE", .list = &disks,
+	  .help = "a disk of the machine: FILE[,serial=NAME][,read-only];\n"
+		  "may stand several times" },
+	{ .name = "forward", .value = "PORT:VM:PORT", .list = &forwards,
+	  .help = "let a TCP port of this machine's 127.0.0.1 lead to one of\n"
+		  "a VM's (udp:PORT:VM:PORT: a UDP port); likewise" },
 	{ .name = "firmware", .value = "FILE", .text = &firmware,
 	  .help = "the firmware (otherwise QEMU's OpenSBI)" },
 	{ .name = "bios", .value = "FILE", .text = &firmware,
@@ -53,6 +60,8 @@ static const struct option options[] = {
 
 struct run {
 	struct qemu_options qemu;
+	struct attachments attached;
+	struct pack_options pack;
 	struct qemu_batch batch;
 	struct process_run process;
 	char image[PATH_SIZE], system[PATH_SIZE];
@@ -87,17 +96,51 @@ static bool image_find(struct run *run)
 }
 
 /* The machine: chosen, then changed where the user has said so. */
-static bool machine_make(struct run *run, const struct system_config *sys, u64 system_size)
+static bool machine_make(struct run *run, struct description *d, u64 system_size)
 {
 	struct machine *machine = &run->qemu.machine;
 
-	*machine = machine_choose(sys, system_size);
+	*machine = machine_choose(d, system_size);
 	machine->no_h = no_h;
 	if (harts && !options_number("run", "--harts", harts, 1, HARTS_MAX, &machine->harts))
 		return false;
 	if (memory && !options_size("run", "--memory", memory, &machine->memory))
 		return false;
 	return true;
+}
+
+/* The user may have given QEMU disks behind "--". */
+static bool own_disks(const struct run *run)
+{
+	for (int i = 0; i < run->qemu.rest_count; i++)
+		if (!strncmp(run->qemu.rest[i], "virtio-blk", 10))
+			return true;
+	return false;
+}
+
+/* What is attached to the machine, and what the VMs are told about it. */
+static enum cli_result attach(struct run *run, struct description *d)
+{
+	struct attachments *a = &run->attached;
+
+	if (!attach_disks(a, &disks) || !attach_devices(a, d) || !attach_forwards(a, d, &forwards))
+		return CLI_USAGE;
+	if (!own_disks(run) && !attach_check_disks(a, d)) {
+		description_right(d);
+		return CLI_FAILED;
+	}
+	for (u32 i = 0; i < a->forward_count; i++) {
+		const struct forward *f = &a->forwards[i];
+
+		if (f->bootargs[0])
+			run->pack.more[f->vm] = f->bootargs;
+		report_progress("bulkhead: %s port %u of 127.0.0.1 leads to port %u of %s, %s%s%s",
+				f->udp ? "UDP" : "TCP", f->host_port, f->guest_port,
+				d->config.vms[f->vm].name, f->address,
+				f->bootargs[0] ? "; it is told by " : "", f->bootargs);
+	}
+	run->qemu.attached = a;
+	return CLI_OK;
 }
 
 /* NAME.system.img beside the hypervisor: the same for each run, so that the printed command
@@ -124,12 +167,12 @@ static u64 system_pack(struct run *run, const struct description *d)
 
 	if (print) {
 		run->qemu.system = print_target(run, d->path);
-		return pack_write(d, batch, run->qemu.system);
+		return pack_write(d, &run->pack, run->qemu.system);
 	}
 	report_progress("bulkhead: packing %s: %u VM%s, %lu MiB of files", d->path,
 			d->config.vm_count, plural(d->config.vm_count),
 			(description_files_size(d) + MIB - 1) / MIB);
-	size = pack_write_temp(d, batch);
+	size = pack_write_temp(d, &run->pack);
 	run->qemu.system = temp_path();
 	return size;
 }
@@ -223,11 +266,15 @@ static enum cli_result qemu_start(struct run *run)
 static enum cli_result described(struct run *run, struct description *d)
 {
 	u64 bound = archive_size_bound(d->file_count, description_files_size(d));
+	enum cli_result result;
 
 	if (!description_right(d))
 		return CLI_FAILED;
-	if (!machine_make(run, &d->config, bound))
+	if (!machine_make(run, d, bound))
 		return CLI_USAGE;
+	result = attach(run, d);
+	if (result != CLI_OK)
+		return result;
 	if (!machine_check(d, &run->qemu.machine, bound)) {
 		description_right(d);
 		return CLI_FAILED;
@@ -241,7 +288,7 @@ static enum cli_result run_system(const struct operands *operands)
 {
 	struct description *d;
 	enum cli_result result;
-	struct run run = { 0 };
+	static struct run run;
 
 	if (output && !print) {
 		report_error("run: --output goes with --print; `bulkhead pack` writes images too");
@@ -253,7 +300,7 @@ static enum cli_result run_system(const struct operands *operands)
 	run.qemu.cpu = cpu;
 	run.qemu.bios = firmware;
 	run.qemu.append = append;
-	run.qemu.batch = batch;
+	run.qemu.batch = run.pack.batch = batch;
 	run.qemu.colour = !batch && report_colours(STDOUT_FILENO);
 	run.qemu.rest = operands->rest;
 	run.qemu.rest_count = operands->rest_count;

@@ -30,6 +30,16 @@ u64 description_files_size(const struct description *d)
 	return size;
 }
 
+u64 description_disk_size(void *arg, const char *file)
+{
+	const struct description *d = arg;
+
+	for (u32 i = 0; i < d->config.device_count; i++)
+		if (d->disk[i] && !strcmp(d->config.devices[i].disk.file, file))
+			return d->disk[i]->size;
+	return 0;
+}
+
 struct description *description_open(const char *path)
 {
 	struct description *d = calloc(1, sizeof(*d));

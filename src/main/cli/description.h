@@ -5,7 +5,7 @@
 #include "main/cli/process.h"
 #include "vm/config.h"
 
-#define DESCRIPTION_FILES_MAX (2 * CONFIG_VMS_MAX)
+#define DESCRIPTION_FILES_MAX (2 * CONFIG_VMS_MAX + CONFIG_DEVICES_TOTAL)
 
 /* A file that the description names, however often. */
 struct system_file {
@@ -24,6 +24,7 @@ struct description {
 	struct system_file files[DESCRIPTION_FILES_MAX];
 	/* By VM; initrd is NULL where there is none. */
 	struct system_file *kernel[CONFIG_VMS_MAX], *initrd[CONFIG_VMS_MAX];
+	struct system_file *disk[CONFIG_DEVICES_TOTAL]; /* by device; NULL: not made of a file */
 };
 
 /*
@@ -40,6 +41,8 @@ void description_mistake(void *arg, const char *path, const char *message);
 bool description_right(const struct description *d);
 /* The size of all its files together. */
 u64 description_files_size(const struct description *d);
+/* A config_file_size_fn: @arg is the struct description. */
+u64 description_disk_size(void *arg, const char *file);
 
 /* Runs dtc on the description and reports what it says as mistakes. */
 void description_compile(struct description *d);

@@ -14,15 +14,20 @@
 #include "vm/config_text.h"
 #include "vm/load.h"
 
-enum { NEIGHBOURS_MAX = 64, NODE_PATH_SIZE = 64 };
+enum { NEIGHBOURS_MAX = 64, NODE_PATH_SIZE = 96 };
 
-/* Says that something is wrong with the file at a VM's property. */
-static void file_mistake(struct description *d, const struct vm_config *vm, const char *property,
-			 const char *message)
+/* Where a file is named: the path of the node, and which property of it. */
+struct place {
+	char node[NODE_PATH_SIZE];
+	const char *property;
+};
+
+/* Says that something is wrong with what a property names. */
+static void file_mistake(struct description *d, const struct place *at, const char *message)
 {
-	char path[NODE_PATH_SIZE];
+	char path[NODE_PATH_SIZE + 32];
 
-	snprintf(path, sizeof(path), "/vms/%s/%s", vm->name, property);
+	snprintf(path, sizeof(path), "%s/%s", at->node, at->property);
 	description_mistake(d, path, message);
 }
 
@@ -65,8 +70,8 @@ static void neighbour_find(const char *path, char *name, size_t size)
 		free(names[--count]);
 }
 
-static void missing_report(struct description *d, const struct vm_config *vm, const char *property,
-			   const char *path, int error)
+static void missing_report(struct description *d, const struct place *at, const char *path,
+			   int error)
 {
 	char message[1200], near[256] = "";
 
@@ -79,19 +84,19 @@ static void missing_report(struct description *d, const struct vm_config *vm, co
 		snprintf(message, sizeof(message), "there is no file '%s'", path);
 	else
 		snprintf(message, sizeof(message), "'%s' cannot be read: %s", path, strerror(error));
-	file_mistake(d, vm, property, message);
+	file_mistake(d, at, message);
 }
 
 /* True when the file can be packed; @info tells its size. */
-static bool file_check(struct description *d, const struct vm_config *vm, const char *property,
-		       const char *path, struct stat *info)
+static bool file_check(struct description *d, const struct place *at, const char *path,
+		       struct stat *info)
 {
 	const char *wrong = NULL;
 	char message[1200];
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0 || fstat(fd, info) < 0) {
-		missing_report(d, vm, property, path, errno);
+		missing_report(d, at, path, errno);
 		if (fd >= 0)
 			close(fd);
 		return false;
@@ -106,7 +111,7 @@ static bool file_check(struct description *d, const struct vm_config *vm, const 
 	if (!wrong)
 		return true;
 	snprintf(message, sizeof(message), "'%s' %s", path, wrong);
-	file_mistake(d, vm, property, message);
+	file_mistake(d, at, message);
 	return false;
 }
 
@@ -150,8 +155,8 @@ static struct system_file *file_enter(struct description *d, char *path, const s
 	return file;
 }
 
-static struct system_file *file_find(struct description *d, const struct vm_config *vm,
-				     const char *property, const char *name)
+static struct system_file *file_find(struct description *d, const struct place *at,
+				     const char *name)
 {
 	struct stat info;
 	char *path;
@@ -160,13 +165,23 @@ static struct system_file *file_find(struct description *d, const struct vm_conf
 		return NULL;
 	path = path_resolve(d, name);
 	if (!path) {
-		file_mistake(d, vm, property, "memory is short");
+		file_mistake(d, at, "memory is short");
 		return NULL;
 	}
-	if (file_check(d, vm, property, path, &info))
+	if (file_check(d, at, path, &info))
 		return file_enter(d, path, &info);
 	free(path);
 	return NULL;
+}
+
+/* --- kernels ------------------------------------------------------------------------ */
+
+static struct place vm_place(const struct vm_config *vm, const char *property)
+{
+	struct place at = { .property = property };
+
+	snprintf(at.node, sizeof(at.node), "/vms/%s", vm->name);
+	return at;
 }
 
 /* The initrd and the device tree go behind the kernel, as vm/load.c places them. */
@@ -174,37 +189,72 @@ static void memory_check(struct description *d, const struct vm_config *vm, u64 
 {
 	u64 need = kernel + align_up(initrd, 4096) + LOAD_FDT_MAX;
 	char message[200], size[CONFIG_SIZE_TEXT];
+	struct place at = vm_place(vm, "memory");
 
 	if (!vm->memory || need <= vm->memory)
 		return;
 	snprintf(message, sizeof(message), "%s is too little: the kernel%s %lu KiB",
 		 config_size_text(size, vm->memory),
 		 initrd ? " and the initrd need" : " needs", (need + KIB - 1) / KIB);
-	file_mistake(d, vm, "memory", message);
+	file_mistake(d, &at, message);
 }
 
 static void vm_find_files(struct description *d, u32 index)
 {
 	const struct vm_config *vm = &d->config.vms[index];
+	struct place at = vm_place(vm, "kernel"), initrd_at = vm_place(vm, "initrd");
 	struct system_file *kernel, *initrd;
 	char message[1200];
 	const char *why = NULL;
 	u64 need = 0;
 
-	kernel = d->kernel[index] = file_find(d, vm, "kernel", vm->kernel);
-	initrd = d->initrd[index] = file_find(d, vm, "initrd", vm->initrd);
+	kernel = d->kernel[index] = file_find(d, &at, vm->kernel);
+	initrd = d->initrd[index] = file_find(d, &initrd_at, vm->initrd);
 	if (!kernel)
 		return;
 	if (!kernel_measure(kernel->path, kernel->size, &need, &why)) {
 		snprintf(message, sizeof(message), "'%s' %s", kernel->path, why);
-		file_mistake(d, vm, "kernel", message);
+		file_mistake(d, &at, message);
 		return;
 	}
 	memory_check(d, vm, need, initrd ? initrd->size : 0);
 }
 
+/* --- disks ---------------------------------------------------------------------------- */
+
+/* A copy is filled up with zeros to a whole sector; what is not copied must have whole ones. */
+static void disk_check(struct description *d, const struct place *at, const struct disk_config *disk,
+		       const struct system_file *file)
+{
+	char message[1400];
+
+	if (!disk->read_only || is_aligned(file->size, 512))
+		return;
+	snprintf(message, sizeof(message), "'%s' has %lu bytes: a read-only disk has whole sectors of "
+		 "512, as `truncate -s %%512 '%s'` makes them", file->path, file->size, file->path);
+	file_mistake(d, at, message);
+}
+
+static void vm_find_disks(struct description *d, const struct vm_config *vm)
+{
+	for (u32 i = 0; i < vm->device_count; i++) {
+		const struct device_config *device = &vm->devices[i];
+		struct place at = { .property = "file" };
+		struct system_file *file;
+
+		if (device->kind != DEVICE_DISK || !device->disk.file[0])
+			continue;
+		snprintf(at.node, sizeof(at.node), "/vms/%.31s/%.31s", vm->name, device->name);
+		file = d->disk[device - d->config.devices] = file_find(d, &at, device->disk.file);
+		if (file)
+			disk_check(d, &at, &device->disk, file);
+	}
+}
+
 void description_find_files(struct description *d)
 {
-	for (u32 i = 0; i < d->config.vm_count; i++)
+	for (u32 i = 0; i < d->config.vm_count; i++) {
 		vm_find_files(d, i);
+		vm_find_disks(d, &d->config.vms[i]);
+	}
 }

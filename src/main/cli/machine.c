@@ -25,14 +25,12 @@ static u32 harts_choose(const struct system_config *sys)
 	return (u32)min_u64(max_u64(named, dedicated + shared), CONFIG_HARTS_MAX);
 }
 
-struct machine machine_choose(const struct system_config *sys, u64 image)
+struct machine machine_choose(struct description *d, u64 image)
 {
-	u64 memory = MACHINE_RESERVE + image;
+	u64 memory = MACHINE_RESERVE + image + config_memory(&d->config, description_disk_size, d);
 
-	for (u32 i = 0; i < sys->vm_count; i++)
-		memory += sys->vms[i].memory;
 	return (struct machine){
-		.harts = harts_choose(sys),
+		.harts = harts_choose(&d->config),
 		.memory = align_up(memory, MACHINE_MEMORY_UNIT),
 	};
 }
@@ -45,6 +43,8 @@ bool machine_check(struct description *d, const struct machine *machine, u64 ima
 		.memory = machine->memory > own ? machine->memory - own : 0,
 		.engines = BIT(CONFIG_ENGINE_CLASSIC) |
 			   (machine->no_h ? 0 : BIT(CONFIG_ENGINE_HEXT)),
+		.file_size = description_disk_size,
+		.file_arg = d,
 	};
 
 	return !config_check_host(&d->config, &host, description_mistake, d);

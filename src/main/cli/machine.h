@@ -17,8 +17,8 @@ struct machine {
 	bool no_h;  /* its harts have no H extension */
 };
 
-/* The machine for @sys with a system image of @image bytes. */
-struct machine machine_choose(const struct system_config *sys, u64 image);
+/* The machine for @d with a system image of @image bytes. */
+struct machine machine_choose(struct description *d, u64 image);
 /* Reports what the system needs and the machine has not; true when it has all. */
 bool machine_check(struct description *d, const struct machine *machine, u64 image);
 

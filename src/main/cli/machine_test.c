@@ -6,17 +6,17 @@
 
 #include <cmocka.h>
 
-static struct system_config sys;
+static struct description d;
 
 static int setup(void **state unused)
 {
-	memset(&sys, 0, sizeof(sys));
+	memset(&d, 0, sizeof(d));
 	return 0;
 }
 
 static struct vm_config *add_vm(u32 vcpus, u64 memory, u64 harts, bool dedicated)
 {
-	struct vm_config *vm = &sys.vms[sys.vm_count++];
+	struct vm_config *vm = &d.config.vms[d.config.vm_count++];
 
 	vm->vcpus = vcpus;
 	vm->memory = memory;
@@ -27,7 +27,7 @@ static struct vm_config *add_vm(u32 vcpus, u64 memory, u64 harts, bool dedicated
 
 static u32 harts(void)
 {
-	return machine_choose(&sys, 0).harts;
+	return machine_choose(&d, 0).harts;
 }
 
 static void gives_shared_vms_a_hart_each_vcpu(void **state unused)
@@ -47,7 +47,7 @@ static void gives_named_and_dedicated_harts(void **state unused)
 	assert_int_equal(harts(), 4);
 	add_vm(8, 0, 0, false);
 	assert_int_equal(harts(), 5);
-	sys.vm_count = 0;
+	d.config.vm_count = 0;
 	add_vm(1, 0, BIT(0), true);
 	assert_int_equal(harts(), 2);
 	add_vm(1, 0, BIT(63), true);
@@ -57,10 +57,30 @@ static void gives_named_and_dedicated_harts(void **state unused)
 static void adds_up_memory(void **state unused)
 {
 	add_vm(1, 64 * MIB, 0, false);
-	assert_int_equal(machine_choose(&sys, 0).memory, 128 * MIB);
-	assert_int_equal(machine_choose(&sys, 1).memory, 256 * MIB);
+	assert_int_equal(machine_choose(&d, 0).memory, 128 * MIB);
+	assert_int_equal(machine_choose(&d, 1).memory, 256 * MIB);
 	add_vm(1, 512 * MIB, 0, false);
-	assert_int_equal(machine_choose(&sys, 100 * MIB).memory, 768 * MIB);
+	assert_int_equal(machine_choose(&d, 100 * MIB).memory, 768 * MIB);
+}
+
+static void adds_disks_in_memory(void **state unused)
+{
+	static struct system_file file = { .size = 100 * MIB };
+	struct device_config *devices = d.config.devices;
+
+	add_vm(1, 64 * MIB, 0, false);
+	d.config.device_count = 3;
+	devices[0].kind = devices[1].kind = devices[2].kind = DEVICE_DISK;
+	devices[0].disk.size = 128 * MIB;
+	strcpy(devices[1].disk.host, "0");
+	devices[1].disk.size = GIB;
+	assert_int_equal(machine_choose(&d, 0).memory, 256 * MIB);
+	strcpy(devices[2].disk.file, "root.img");
+	d.disk[2] = &file;
+	assert_int_equal(machine_choose(&d, 0).memory, 384 * MIB);
+	assert_true(machine_check(&d, &(struct machine){ .harts = 2, .memory = 384 * MIB }, 0));
+	devices[2].disk.read_only = true;
+	assert_int_equal(machine_choose(&d, 0).memory, 256 * MIB);
 }
 
 int main(void)
@@ -69,6 +89,7 @@ int main(void)
 		cmocka_unit_test_setup(gives_shared_vms_a_hart_each_vcpu, setup),
 		cmocka_unit_test_setup(gives_named_and_dedicated_harts, setup),
 		cmocka_unit_test_setup(adds_up_memory, setup),
+		cmocka_unit_test_setup(adds_disks_in_memory, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,22 @@ static enum options_result unknown(const struct command *command, const char *ar
 	return wrong(command);
 }
 
+static enum options_result value_store(const struct command *command, const struct option *option,
+				       const char *value)
+{
+	if (!option->list) {
+		*option->text = value;
+		return OPTIONS_OK;
+	}
+	if (option->list->count == OPTION_LIST_MAX) {
+		report_error("%s: there are more than %d times --%s", command->name, OPTION_LIST_MAX,
+			     option->name);
+		return wrong(command);
+	}
+	option->list->texts[option->list->count++] = value;
+	return OPTIONS_OK;
+}
+
 /* One option at argv[*at], with its value there ("--name=value", "-ovalue") or behind. */
 static enum options_result option_read(const struct command *command, int argc, char **argv,
 				       int *at)
@@ -121,8 +137,7 @@ static enum options_result option_read(const struct command *command, int argc, 
 		report_error("%s: %s needs a value: %s", command->name, arg, option->value);
 		return wrong(command);
 	}
-	*option->text = value;
-	return OPTIONS_OK;
+	return value_store(command, option, value);
 }
 
 enum options_result options_parse(const struct command *command, int argc, char **argv,

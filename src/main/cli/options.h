@@ -5,6 +5,14 @@
 #include "lib/types.h"
 #include "main/cli/cli.h"
 
+#define OPTION_LIST_MAX 16
+
+/* The values of an option that may stand several times. */
+struct option_list {
+	const char *texts[OPTION_LIST_MAX];
+	unsigned count;
+};
+
 struct option {
 	const char *name;  /* "batch" of --batch */
 	char letter;       /* 'o' of -o, or 0 */
@@ -12,6 +20,7 @@ struct option {
 	const char *help;  /* lines are split at newlines */
 	bool *flag;        /* set when the option has no value */
 	const char **text; /* set to the value when it has one */
+	struct option_list *list; /* or gets it, if it may stand several times */
 };
 
 struct operands {

@@ -8,11 +8,13 @@
 
 static bool batch;
 static const char *output, *cpu;
+static struct option_list disks;
 
 static const struct option options[] = {
 	{ .name = "batch", .flag = &batch, .help = "b" },
 	{ .name = "output", .letter = 'o', .value = "FILE", .text = &output, .help = "o" },
 	{ .name = "cpu", .value = "MODEL", .text = &cpu, .help = "c" },
+	{ .name = "disk", .value = "FILE", .list = &disks, .help = "d" },
 };
 static const struct command command = {
 	.name = "try",
@@ -29,12 +31,13 @@ static struct operands operands;
 static enum options_result parse(const char *line)
 {
 	static char text[256];
-	static char *argv[16]; /* operands point into it */
+	static char *argv[40]; /* operands point into it */
 	char *save = NULL;
 	int argc = 0;
 
 	batch = false;
 	output = cpu = NULL;
+	disks.count = 0;
 	assert_true(strlen(line) < sizeof(text));
 	strcpy(text, line);
 	for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save))
@@ -56,6 +59,21 @@ static void reads_options_anywhere(void **state unused)
 	assert_string_equal(cpu, "rv64");
 	assert_string_equal(operands.system, "-");
 	assert_int_equal(operands.rest_count, 0);
+}
+
+static void reads_lists(void **state unused)
+{
+	assert_int_equal(parse("--disk a a.dts --disk=b,c"), OPTIONS_OK);
+	assert_int_equal(disks.count, 2);
+	assert_string_equal(disks.texts[0], "a");
+	assert_string_equal(disks.texts[1], "b,c");
+	assert_int_equal(parse("a.dts --disk"), OPTIONS_WRONG);
+	assert_int_equal(parse("a.dts --disk=1 --disk=2 --disk=3 --disk=4 --disk=5 --disk=6 --disk=7 "
+			       "--disk=8 --disk=9 --disk=10 --disk=11 --disk=12 --disk=13 --disk=14 "
+			       "--disk=15 --disk=16"), OPTIONS_OK);
+	assert_int_equal(parse("a.dts --disk=1 --disk=2 --disk=3 --disk=4 --disk=5 --disk=6 --disk=7 "
+			       "--disk=8 --disk=9 --disk=10 --disk=11 --disk=12 --disk=13 --disk=14 "
+			       "--disk=15 --disk=16 --disk=17"), OPTIONS_WRONG);
 }
 
 static void leaves_the_rest(void **state unused)
@@ -102,6 +120,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_options_anywhere),
+		cmocka_unit_test(reads_lists),
 		cmocka_unit_test(leaves_the_rest),
 		cmocka_unit_test(refuses_wrong_usage),
 		cmocka_unit_test(helps),

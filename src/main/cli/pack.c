@@ -13,8 +13,10 @@
 #include "main/cli/report.h"
 #include "main/cli/temp.h"
 
-/* What a VM's node can grow by: two names and the longest boot arguments, with their headers. */
+/* What a VM's node and a device's can grow by: names and the longest boot arguments, with their
+ * headers. */
 #define GROWTH_PER_VM (2 * (CONFIG_PATH_MAX + 1) + CONFIG_BOOTARGS_MAX + 1 + 128)
+#define GROWTH_PER_DEVICE (CONFIG_PATH_MAX + 1 + 32)
 
 /* --- the description as the hypervisor sees it ------------------------------------ */
 
@@ -23,24 +25,52 @@ static int string_set(void *fdt, int node, const char *name, const char *text)
 	return fdt_setprop(fdt, node, name, text, (int)strlen(text) + 1);
 }
 
-/* batch-bootargs are the command's affair: they never go into the image. */
-static int bootargs_set(void *fdt, int node, const char *bootargs, bool batch)
+/* batch-bootargs are the command's affair: they never go into the image. 1 after a report. */
+static int bootargs_set(void *fdt, int node, const struct vm_config *vm, bool batch,
+			const char *more)
 {
-	const char *more = fdt_getprop(fdt, node, "batch-bootargs", NULL);
-	char text[CONFIG_BOOTARGS_MAX + 1];
+	const char *batched = fdt_getprop(fdt, node, "batch-bootargs", NULL);
+	const char *parts[] = { vm->bootargs, batch && batched ? batched : "", more ? more : "" };
+	char text[CONFIG_BOOTARGS_MAX + 1] = "";
+	size_t used = 0;
 	int error = 0;
 
-	if (!more)
-		return 0;
-	if (batch && *more) {
-		snprintf(text, sizeof(text), "%s%s%s", bootargs, *bootargs ? " " : "", more);
-		error = string_set(fdt, node, "bootargs", text);
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (*parts[i] && used < sizeof(text))
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+						 used ? " " : "", parts[i]);
 	}
-	return error ? error : fdt_delprop(fdt, node, "batch-bootargs");
+	if (used >= sizeof(text)) {
+		report_error("the bootargs of the VM \"%s\" have no room for '%s'", vm->name,
+			     parts[2]);
+		return 1;
+	}
+	if (strcmp(text, vm->bootargs))
+		error = string_set(fdt, node, "bootargs", text);
+	return error || !batched ? error : fdt_delprop(fdt, node, "batch-bootargs");
 }
 
 /* The files' paths give way to their names in the archive. */
-static int vm_rewrite(void *fdt, const struct description *d, u32 index, bool batch)
+static int disks_rewrite(void *fdt, int vm_node, const struct description *d,
+			 const struct vm_config *vm)
+{
+	int error = 0;
+
+	for (u32 i = 0; i < vm->device_count && !error; i++) {
+		const struct device_config *device = &vm->devices[i];
+		const struct system_file *file = d->disk[device - d->config.devices];
+		int node;
+
+		if (!file)
+			continue;
+		node = fdt_subnode_offset(fdt, vm_node, device->name);
+		error = node < 0 ? node : string_set(fdt, node, "file", file->name);
+	}
+	return error;
+}
+
+static int vm_rewrite(void *fdt, const struct description *d, u32 index,
+		      const struct pack_options *options)
 {
 	const struct vm_config *vm = &d->config.vms[index];
 	int node = fdt_subnode_offset(fdt, fdt_path_offset(fdt, "/vms"), vm->name);
@@ -51,23 +81,27 @@ static int vm_rewrite(void *fdt, const struct description *d, u32 index, bool ba
 	error = string_set(fdt, node, "kernel", d->kernel[index]->name);
 	if (!error && d->initrd[index])
 		error = string_set(fdt, node, "initrd", d->initrd[index]->name);
-	return error ? error : bootargs_set(fdt, node, vm->bootargs, batch);
+	if (!error)
+		error = bootargs_set(fdt, node, vm, options->batch, options->more[index]);
+	return error ? error : disks_rewrite(fdt, node, d, vm);
 }
 
 /* Returns the description for the archive; free() it. NULL after a report. */
-static void *tree_make(const struct description *d, bool batch)
+static void *tree_make(const struct description *d, const struct pack_options *options)
 {
-	size_t size = d->dtb.size + d->config.vm_count * (size_t)GROWTH_PER_VM;
+	size_t size = d->dtb.size + d->config.vm_count * (size_t)GROWTH_PER_VM +
+		      d->config.device_count * (size_t)GROWTH_PER_DEVICE;
 	void *fdt = malloc(size);
 	int error = fdt ? fdt_open_into(d->dtb.data, fdt, (int)size) : -FDT_ERR_NOSPACE;
 
 	for (u32 i = 0; i < d->config.vm_count && !error; i++)
-		error = vm_rewrite(fdt, d, i, batch);
+		error = vm_rewrite(fdt, d, i, options);
 	if (!error)
 		error = fdt_pack(fdt);
 	if (!error)
 		return fdt;
-	report_error("the description cannot be packed: %s", fdt_strerror(error));
+	if (error < 0)
+		report_error("the description cannot be packed: %s", fdt_strerror(error));
 	free(fdt);
 	return NULL;
 }
@@ -75,9 +109,10 @@ static void *tree_make(const struct description *d, bool batch)
 /* --- the archive --------------------------------------------------------------------- */
 
 /* 0, or -1 after a report. */
-static int archive_fill(struct archive *a, const struct description *d, bool batch)
+static int archive_fill(struct archive *a, const struct description *d,
+			const struct pack_options *options)
 {
-	void *fdt = tree_make(d, batch);
+	void *fdt = tree_make(d, options);
 	int error;
 
 	if (!fdt)
@@ -97,7 +132,7 @@ static int archive_fill(struct archive *a, const struct description *d, bool bat
 }
 
 /* The image into the temporary file behind @fd, which it closes. 0 after a report. */
-static u64 image_write(const struct description *d, bool batch, int fd)
+static u64 image_write(const struct description *d, const struct pack_options *options, int fd)
 {
 	FILE *out = fdopen(fd, "w");
 	struct archive a;
@@ -109,7 +144,7 @@ static u64 image_write(const struct description *d, bool batch, int fd)
 		return 0;
 	}
 	archive_start(&a, out);
-	failed = archive_fill(&a, d, batch);
+	failed = archive_fill(&a, d, options);
 	if (fclose(out) && !failed) {
 		report_error("the system image cannot be written: %s", strerror(errno));
 		return 0;
@@ -117,7 +152,7 @@ static u64 image_write(const struct description *d, bool batch, int fd)
 	return failed ? 0 : a.offset;
 }
 
-u64 pack_write_temp(const struct description *d, bool batch)
+u64 pack_write_temp(const struct description *d, const struct pack_options *options)
 {
 	const char *folder = getenv("TMPDIR");
 	char prefix[1024];
@@ -132,7 +167,7 @@ u64 pack_write_temp(const struct description *d, bool batch)
 			     folder && *folder ? folder : "/tmp", strerror(errno));
 		return 0;
 	}
-	size = image_write(d, batch, fd);
+	size = image_write(d, options, fd);
 	if (!size)
 		temp_remove();
 	return size;
@@ -170,7 +205,7 @@ static int mode_open_up(int fd)
 	return fchmod(fd, 0666 & ~mask);
 }
 
-u64 pack_write(const struct description *d, bool batch, const char *path)
+u64 pack_write(const struct description *d, const struct pack_options *options, const char *path)
 {
 	u64 size;
 	int fd;
@@ -182,7 +217,7 @@ u64 pack_write(const struct description *d, bool batch, const char *path)
 		report_error("'%s' cannot be written: %s", path, strerror(errno));
 		return 0;
 	}
-	size = image_write(d, batch, fd);
+	size = image_write(d, options, fd);
 	if (size && temp_rename(path) < 0) {
 		report_error("'%s' cannot be written: %s", path, strerror(errno));
 		size = 0;

@@ -1,11 +1,13 @@
 #include "main/cli/qemu.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "main/cli/report.h"
 
-enum { ARGS_MAX = 24 };
+/* Behind the fixed ones, each device takes four. */
+enum { ARGS_MAX = 32 + 4 * ATTACH_MAX };
 
 #define BATCH_ARGUMENT "bulkhead.batch"
 #define COLOUR_ARGUMENT "colour"
@@ -37,14 +39,101 @@ static bool cpu_make(struct qemu_command *command, const struct qemu_options *op
 	return false;
 }
 
+/* --- arguments -------------------------------------------------------------------------- */
+
+static void arg_add(struct qemu_command *command, const char *arg)
+{
+	command->argv[command->argc++] = (char *)arg;
+}
+
+/* Adds an option and its value, which is made here. */
+static bool printf_like(3, 4) arg_make(struct qemu_command *command, const char *option,
+				       const char *fmt, ...)
+{
+	char text[ATTACH_PATH_SIZE + 1024], *copy;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	copy = strdup(text);
+	if (!copy) {
+		report_error("memory is short");
+		return false;
+	}
+	command->texts[command->text_count++] = copy;
+	arg_add(command, option);
+	arg_add(command, copy);
+	return true;
+}
+
+/* The ports that lead through the NIC, each a part of its network's options. */
+static void forwards_text(char *text, size_t size, const struct attachments *a, u32 nic)
+{
+	size_t used = 0;
+
+	*text = '\0';
+	for (u32 i = 0; i < a->forward_count && used < size; i++) {
+		const struct forward *f = &a->forwards[i];
+
+		if (f->nic == nic)
+			used += (size_t)snprintf(text + used, size - used,
+						 ",hostfwd=%s:127.0.0.1:%u-%s:%u",
+						 f->udp ? "udp" : "tcp", f->host_port, f->address,
+						 f->guest_port);
+	}
+}
+
+static bool disk_add(struct qemu_command *command, const struct attached_disk *disk, u32 index,
+		     u32 place)
+{
+	return arg_make(command, "-drive", "file=%s,if=none,id=disk%u,format=%s%s", disk->path, index,
+			disk->qcow2 ? "qcow2" : "raw", disk->read_only ? ",readonly=on" : "") &&
+	       arg_make(command, "-device", "virtio-blk-device,drive=disk%u%s%s"
+			",bus=virtio-mmio-bus.%u", index, *disk->serial ? ",serial=" : "",
+			disk->serial, place);
+}
+
+static bool nic_add(struct qemu_command *command, const struct attachments *a, u32 index, u32 place)
+{
+	const struct attached_nic *nic = &a->nics[index];
+	char forwards[64 * ATTACH_FORWARDS_MAX];
+
+	forwards_text(forwards, sizeof(forwards), a, index);
+	return arg_make(command, "-netdev", "user,id=net%u,net=10.0.%u.0/24%s", index, 2 + index,
+			forwards) &&
+	       arg_make(command, "-device", "virtio-net-device,netdev=net%u%s%s"
+			",bus=virtio-mmio-bus.%u", index, *nic->mac ? ",mac=" : "", nic->mac, place);
+}
+
+/* The places are named, so that devices of a kind have rising addresses: QEMU would give the
+ * highest one first. */
+static bool attached_add(struct qemu_command *command, const struct attachments *a)
+{
+	u32 place = 0;
+
+	if (!a->disk_count && !a->nic_count && !a->rng)
+		return true;
+	arg_add(command, "-global");
+	arg_add(command, "virtio-mmio.force-legacy=false");
+	for (u32 i = 0; i < a->disk_count; i++)
+		if (!disk_add(command, &a->disks[i], i, place++))
+			return false;
+	for (u32 i = 0; i < a->nic_count; i++)
+		if (!nic_add(command, a, i, place++))
+			return false;
+	return !a->rng || arg_make(command, "-device", "virtio-rng-device,bus=virtio-mmio-bus.%u",
+				   place);
+}
+
 bool qemu_command_make(struct qemu_command *command, const struct qemu_options *options)
 {
-	char **arg = calloc(ARGS_MAX + (size_t)options->rest_count, sizeof(*arg));
-
-	command->argv = arg;
-	if (!arg)
+	*command = (struct qemu_command){
+		.argv = calloc(ARGS_MAX + (size_t)options->rest_count, sizeof(char *)),
+	};
+	if (!command->argv)
 		report_error("memory is short");
-	if (!arg || !append_make(command, options) || !cpu_make(command, options))
+	if (!command->argv || !append_make(command, options) || !cpu_make(command, options))
 		return false;
 	snprintf(command->harts, sizeof(command->harts), "%u", options->machine.harts);
 	snprintf(command->memory, sizeof(command->memory), "%luM", options->machine.memory / MIB);
@@ -54,22 +143,26 @@ bool qemu_command_make(struct qemu_command *command, const struct qemu_options *
 		"-initrd", options->system,
 	};
 	for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++)
-		*arg++ = (char *)fixed[i];
+		arg_add(command, fixed[i]);
 	if (*command->append) {
-		*arg++ = "-append";
-		*arg++ = command->append;
+		arg_add(command, "-append");
+		arg_add(command, command->append);
 	}
 	if (options->bios) {
-		*arg++ = "-bios";
-		*arg++ = (char *)options->bios;
+		arg_add(command, "-bios");
+		arg_add(command, options->bios);
 	}
+	if (options->attached && !attached_add(command, options->attached))
+		return false;
 	for (int i = 0; i < options->rest_count; i++)
-		*arg++ = options->rest[i];
+		arg_add(command, options->rest[i]);
 	return true;
 }
 
 void qemu_command_free(struct qemu_command *command)
 {
+	while (command->text_count)
+		free(command->texts[--command->text_count]);
 	free(command->argv);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "main/cli/attach.h"
 #include "main/cli/machine.h"
 
 struct qemu_options {
@@ -15,12 +16,18 @@ struct qemu_options {
 	const char *append; /* boot arguments for the hypervisor; NULL: none */
 	bool batch;
 	bool colour; /* the console is on a terminal that knows colours; not with batch */
+	const struct attachments *attached; /* NULL: nothing */
 	char **rest; /* goes to QEMU as it is */
 	int rest_count;
 };
 
+#define QEMU_TEXTS_MAX 64
+
 struct qemu_command {
 	char **argv; /* NULL at the end */
+	u32 argc;
+	char *texts[QEMU_TEXTS_MAX]; /* those of argv that are made here */
+	u32 text_count;
 	char cpu[256], harts[16], memory[24], append[1200];
 };
 

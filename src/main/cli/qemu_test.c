@@ -73,6 +73,48 @@ static void tells_of_colours(void **state unused)
 		       "-kernel i -initrd s -append 'bulkhead.batch hide=sstc'\n");
 }
 
+static void attaches_devices(void **state unused)
+{
+	static struct attachments a = {
+		.disks = { { .path = "root.img" },
+			   { .path = "data.qcow2", .serial = "data", .read_only = true,
+			     .qcow2 = true } },
+		.disk_count = 2,
+		.nics = { { .mac = "" }, { .mac = "52:54:00:12:34:56" } },
+		.nic_count = 2,
+		.forwards = { { .host_port = 2222, .guest_port = 22, .address = "10.0.2.101" },
+			      { .host_port = 80, .guest_port = 8080, .address = "10.0.3.102",
+				.nic = 1 },
+			      { .udp = true, .host_port = 53, .guest_port = 53,
+				.address = "10.0.2.101" } },
+		.forward_count = 3,
+		.rng = true,
+	};
+	const struct qemu_options options = {
+		.machine = { .harts = 1, .memory = 128 * MIB },
+		.cpu = "rv64",
+		.image = "i",
+		.system = "s",
+		.attached = &a,
+	};
+
+	expect_command(&options, "qemu-system-riscv64 -M virt -cpu rv64 -smp 1 -m 128M -nographic "
+		       "-kernel i -initrd s -global virtio-mmio.force-legacy=false "
+		       "-drive file=root.img,if=none,id=disk0,format=raw "
+		       "-device virtio-blk-device,drive=disk0,bus=virtio-mmio-bus.0 "
+		       "-drive file=data.qcow2,if=none,id=disk1,format=qcow2,readonly=on "
+		       "-device virtio-blk-device,drive=disk1,serial=data,bus=virtio-mmio-bus.1 "
+		       "-netdev user,id=net0,net=10.0.2.0/24,"
+		       "hostfwd=tcp:127.0.0.1:2222-10.0.2.101:22,"
+		       "hostfwd=udp:127.0.0.1:53-10.0.2.101:53 "
+		       "-device virtio-net-device,netdev=net0,bus=virtio-mmio-bus.2 "
+		       "-netdev user,id=net1,net=10.0.3.0/24,"
+		       "hostfwd=tcp:127.0.0.1:80-10.0.3.102:8080 "
+		       "-device virtio-net-device,netdev=net1,mac=52:54:00:12:34:56,"
+		       "bus=virtio-mmio-bus.3 "
+		       "-device virtio-rng-device,bus=virtio-mmio-bus.4\n");
+}
+
 static void quotes_for_a_shell(void **state unused)
 {
 	char icount[] = "-icount", shift[] = "shift=0,sleep=off", odd[] = "it's $HOME", none[] = "";
@@ -133,6 +175,7 @@ int main(void)
 		cmocka_unit_test(makes_the_command),
 		cmocka_unit_test(takes_h_away),
 		cmocka_unit_test(tells_of_colours),
+		cmocka_unit_test(attaches_devices),
 		cmocka_unit_test(quotes_for_a_shell),
 		cmocka_unit_test(refuses_long_arguments),
 		cmocka_unit_test(reads_the_last_word),
