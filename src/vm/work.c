@@ -96,14 +96,15 @@ void vm_work_stop(struct vm *vm)
 	ws->task = NULL;
 }
 
+/* It is running before it counts as queued no more. */
 static bool work_is_busy(struct vm_works *ws, const struct vm_work *w)
 {
-	bool running;
+	bool busy = __atomic_load_n(&w->queued, __ATOMIC_SEQ_CST);
 
 	lock_take(&ws->lock);
-	running = ws->running == w;
+	busy |= ws->running == w;
 	lock_drop(&ws->lock);
-	return running || __atomic_load_n(&w->queued, __ATOMIC_SEQ_CST);
+	return busy;
 }
 
 void vm_work_cancel(struct vm *vm, struct vm_work *w)
