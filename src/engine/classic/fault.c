@@ -126,7 +126,7 @@ static u64 page_flags(const struct classic_vcpu *c, u64 pte, unsigned prot)
 		flags &= ~PTE_W;
 	if (c->mxr && flags & PTE_X)
 		flags |= PTE_R;
-	if (!c->vs.user && pte & PTE_U && c->vs.satp >> SATP_MODE_SHIFT)
+	if (!(prot & PROT_X) || (!c->vs.user && pte & PTE_U && c->vs.satp >> SATP_MODE_SHIFT))
 		flags &= ~PTE_X;
 	return flags;
 }
@@ -227,6 +227,16 @@ static bool fill_quickly(struct classic_vcpu *c, u64 cause, u64 va)
 			       (pte & (PTE_G | PTE_U)) == PTE_G, false);
 }
 
+/* @r may be NULL: nothing is there. */
+static bool region_allows(const struct classic_region *r, u64 cause)
+{
+	static const unsigned needs[] = {
+		[WALK_READ] = PROT_R, [WALK_WRITE] = PROT_W, [WALK_EXECUTE] = PROT_X,
+	};
+
+	return r && r->prot & needs[access_of(cause)];
+}
+
 bool classic_fill(struct classic_vcpu *c, u64 cause, u64 va, u64 *gpa)
 {
 	struct classic_region *r;
@@ -242,9 +252,7 @@ bool classic_fill(struct classic_vcpu *c, u64 cause, u64 va, u64 *gpa)
 		return true;
 	r = classic_region_of(vm_of(c), w.pa);
 	*gpa = w.pa;
-	if (!r || (cause == CAUSE_STORE_PAGE_FAULT && !(r->prot & PROT_W)))
-		return false;
-	return fill(c, cause, va, &w, r);
+	return region_allows(r, cause) && fill(c, cause, va, &w, r);
 }
 
 bool classic_page_fault(struct classic_vcpu *c, u64 cause, u64 va)
@@ -253,7 +261,7 @@ bool classic_page_fault(struct classic_vcpu *c, u64 cause, u64 va)
 
 	if (classic_fill(c, cause, va, &gpa))
 		return false;
-	if (!vm_of(c)->text || !classic_region_of(vm_of(c), gpa))
+	if (!vm_of(c)->text || !region_allows(classic_region_of(vm_of(c), gpa), cause))
 		return classic_mmio(c, cause, va, gpa);
 	rewrite_access(c, cause, va, gpa);
 	return false;
