@@ -289,15 +289,17 @@ bool rewrite_fill(struct classic_vcpu *c, u64 cause, struct shadow_page *page, u
 	return true;
 }
 
-/* The core wrote there: copies follow. */
+/*
+ * The core or a device wrote there: copies follow. Whoever executes what a device wrote fences
+ * first, as on any machine (fence.i); a breakpoint that is still cached is found to be an old one.
+ * Nobody is waited for: it may be a device's lock that a vCPU is waiting for.
+ */
 void rewrite_wrote(struct vm *vm, u64 gpa, u64 size)
 {
 	struct text *text = classic_vm_of(vm)->text;
 
-	if (!text || !size || !text_any(text, gpa, size))
-		return;
-	text_refresh(text, gpa, size);
-	ask_all(vm, FENCE_I);
+	if (text && size && text_any(text, gpa, size))
+		text_refresh(text, gpa, size);
 }
 
 /* A load or store of the guest's in a page with a copy. */
