@@ -23,6 +23,15 @@ enum virtio_feature {
 	VIRTIO_F_RING_RESET = 40,
 };
 
+/* 2.1 "Device Status Field" */
+enum virtio_status {
+	VIRTIO_ACKNOWLEDGE = 1, VIRTIO_DRIVER = 2, VIRTIO_DRIVER_OK = 4, VIRTIO_FEATURES_OK = 8,
+	VIRTIO_NEEDS_RESET = 64, VIRTIO_FAILED = 128,
+};
+
+/* 4.2.2 "InterruptStatus" */
+enum virtio_int { VIRTIO_INT_USED = 1, VIRTIO_INT_CONFIG = 2 };
+
 /* All are called with the device's lock held; those that touch guest memory, in the VM's space. */
 struct virtio_ops {
 	const char *name; /* "virtio-blk", for the operator */
@@ -59,6 +68,7 @@ struct virtio_device {
 	u32 generation; /* of the configuration */
 	u32 device_features_sel, driver_features_sel, queue_sel;
 	u64 driver_features;
+	bool unknown_features; /* the driver took some beyond bit 63 */
 	bool resetting; /* the driver's reset waits for chains that are out */
 	unsigned queue_count;
 	struct virtq queues[VIRTIO_QUEUES_MAX];
@@ -86,6 +96,12 @@ void virtio_chain_back(struct virtio_device *d);
 /* The keeper's, before destroy: stops the device and sleeps until nothing is in flight. Without
  * the lock. */
 void virtio_quiesce(struct virtio_device *d);
+
+/* For the transport: what the driver does to the status, its interrupts, and a queue. */
+void virtio_set_status(struct virtio_device *d, u32 status);
+void virtio_acknowledge(struct virtio_device *d, u32 which); /* enum virtio_int */
+void virtio_start_queue(struct virtq *q);
+void virtio_stop_queue(struct virtq *q);
 
 /* The register window of a device, virtio 1.3, 4.2.2 "MMIO Device Register Layout". */
 #define VIRTIO_MMIO_SIZE 0x1000ul

@@ -17,6 +17,7 @@
 
 struct board;
 struct char_backend;
+struct vm_outside;
 
 enum vm_state {
 	VM_OFF,      /* no memory, no vCPUs */
@@ -47,6 +48,7 @@ struct vm_parts {
 	void (*unbuild)(struct vm *vm); /* undoes a whole or half-done build */
 	void (*changed)(struct vm *vm); /* the state changed; called by the keeper. May be NULL */
 	struct char_backend *console;   /* may be NULL */
+	const struct vm_outside *outside; /* NULL: for VMs without devices of their own */
 };
 
 struct vm {
@@ -105,13 +107,19 @@ extern struct vm *vm_table[CONFIG_VMS_MAX];
 extern unsigned vm_count;
 struct vm *vm_find(const char *name);
 
+/* Whoever writes to the memory of a guest that runs by other means than vm_write() says so. */
+static inline void vm_wrote(struct vm *vm, u64 gpa, u64 size)
+{
+	if (vm->engine->wrote)
+		vm->engine->wrote(vm, gpa, size);
+}
+
 /* guest_write() to a guest that runs. */
 static inline bool vm_write(struct vm *vm, u64 gpa, const void *buf, u64 size)
 {
 	if (!guest_write(&vm->mem, gpa, buf, size))
 		return false;
-	if (vm->engine->wrote)
-		vm->engine->wrote(vm, gpa, size);
+	vm_wrote(vm, gpa, size);
 	return true;
 }
 
