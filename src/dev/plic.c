@@ -9,6 +9,7 @@
 
 #include <libfdt.h>
 
+#include "lib/bits.h"
 #include "vm/fdt.h"
 
 enum plic_reg { /* "Memory Map" */
@@ -82,8 +83,7 @@ static inline bool set_empty(const struct plic_set *set)
 
 static inline unsigned set_first(const struct plic_set *set)
 {
-	return (unsigned)(set->bits[0] ? __builtin_ctzl(set->bits[0])
-				       : 64 + __builtin_ctzl(set->bits[1]));
+	return set->bits[0] ? bits_lowest(set->bits[0]) : 64 + bits_lowest(set->bits[1]);
 }
 
 /* The interrupt of one context, by "Interrupt Priorities", "Enables" and "Thresholds". */
@@ -106,7 +106,7 @@ static void plic_update_context(struct plic *p, unsigned context)
 static void plic_update_irq(struct plic *p, unsigned source)
 {
 	for (u64 left = p->s.listeners[source]; left; left &= left - 1)
-		plic_update_context(p, (unsigned)__builtin_ctzl(left));
+		plic_update_context(p, bits_lowest(left));
 }
 
 /*
@@ -232,7 +232,7 @@ static void plic_write_enable(struct plic *p, u64 off, u32 value)
 	changed = value ^ set_read(&p->s.enable[context], reg);
 	p->s.enable[context].bits[reg / 2] ^= changed << (reg % 2 * 32);
 	for (; changed; changed &= changed - 1)
-		p->s.listeners[reg * 32 + (unsigned)__builtin_ctzl(changed)] ^= BIT(context);
+		p->s.listeners[reg * 32 + bits_lowest(changed)] ^= BIT(context);
 	plic_update_context(p, (unsigned)context);
 }
 

@@ -1,6 +1,8 @@
 /* Placement, queues and time slices: see sched/sched.h. */
 #include "sched/sched.h"
 
+#include "lib/bits.h"
+
 void sched_init(struct sched *s, u32 harts, u64 slice)
 {
 	*s = (struct sched){ .harts = harts, .slice = slice };
@@ -35,9 +37,9 @@ static u32 hart_load(const struct sched *s, u32 h)
 static u32 least_loaded(const struct sched *s, u64 harts, u32 best)
 {
 	if (!(harts & BIT(best)))
-		best = (u32)__builtin_ctzl(harts);
+		best = bits_lowest(harts);
 	for (; harts; harts &= harts - 1) {
-		u32 h = (u32)__builtin_ctzl(harts);
+		u32 h = bits_lowest(harts);
 
 		if (hart_load(s, h) < hart_load(s, best))
 			best = h;
@@ -55,7 +57,7 @@ static u32 task_place(const struct sched *s, const struct sched_task *t)
 	if (t->pinned || (idle & BIT(t->hart)))
 		return t->hart;
 	if (idle)
-		return (u32)__builtin_ctzl(idle);
+		return bits_lowest(idle);
 	return least_loaded(s, harts, t->hart);
 }
 
@@ -102,7 +104,7 @@ u64 sched_add(struct sched *s, struct sched_task *t, u64 allowed, bool dedicated
 
 	*t = (struct sched_task){ .allowed = allowed ? allowed : ~0ul, .dedicated = dedicated };
 	list_init(&t->link);
-	t->hart = (u32)__builtin_ctzl(task_harts(s, t));
+	t->hart = bits_lowest(task_harts(s, t));
 	if (!dedicated)
 		return 0;
 	for (u32 h = 0; h < s->harts; h++) {
@@ -160,7 +162,7 @@ u64 sched_requeue(struct sched *s, struct sched_task *t)
 static struct sched_task *task_steal(struct sched *s, u32 h)
 {
 	for (u64 from = s->queued; from; from &= from - 1) {
-		struct sched_hart *other = &s->hart[__builtin_ctzl(from)];
+		struct sched_hart *other = &s->hart[bits_lowest(from)];
 
 		list_for_each(it, &other->queue) {
 			struct sched_task *t = container_of(it, struct sched_task, link);

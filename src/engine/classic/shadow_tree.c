@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/bits.h"
+
 /* In an entry that leads to a table: below it are pieces of a page of the guest that is as large
  * as what the entry translates. One of the bits that are software's. */
 #define PTE_SPLIT 0x100ul
@@ -297,7 +299,7 @@ bool shadow_tree_empty(struct shadow *s, struct shadow_tree *root)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(root->own); i++) {
 		for (; root->own[i]; root->own[i] &= root->own[i] - 1) {
-			unsigned slot = i * 64 + (unsigned)__builtin_ctzl(root->own[i]);
+			unsigned slot = i * 64 + bits_lowest(root->own[i]);
 
 			root->entries[slot] = global[slot];
 			any = true;

@@ -9,6 +9,7 @@
 #include "host/bare/percpu.h"
 #include "host/bare/sbi_call.h"
 #include "host/bare/task.h"
+#include "lib/bits.h"
 #include "riscv/csr.h"
 #include "riscv/csr_access.h"
 
@@ -80,7 +81,7 @@ static void hart_poke(struct percpu *pc)
 void harts_poke(u64 mask)
 {
 	for (; mask; mask &= mask - 1)
-		hart_poke(percpu_of((unsigned)__builtin_ctzl(mask)));
+		hart_poke(percpu_of(bits_lowest(mask)));
 }
 
 void harts_stop(void)
