@@ -5,7 +5,16 @@
 
 #include "vm/vm.h"
 
-#define WORK_POLL_HZ 2000 /* looks of the keeper that waits for somebody's end */
+#define WORK_POLL_HZ 2000   /* looks of the keeper that waits for somebody's end */
+#define WORK_LINGER_HZ 5000
+
+/* The lock is held. */
+static void work_put(struct vm_works *ws, struct vm_work *w)
+{
+	w->next = NULL;
+	*ws->last = w;
+	ws->last = &w->next;
+}
 
 void vm_work_queue(struct vm *vm, struct vm_work *w)
 {
@@ -14,11 +23,62 @@ void vm_work_queue(struct vm *vm, struct vm_work *w)
 	if (__atomic_exchange_n(&w->queued, 1, __ATOMIC_ACQ_REL))
 		return;
 	lock_take(&ws->lock);
-	w->next = NULL;
-	*ws->last = w;
-	ws->last = &w->next;
+	work_put(ws, w);
 	lock_drop(&ws->lock);
 	host_wake(ws->task);
+}
+
+void vm_work_at(struct vm *vm, struct vm_work *w, u64 when)
+{
+	struct vm_works *ws = &vm->works;
+	bool wake;
+
+	lock_take(&ws->lock);
+	if (!w->listed) {
+		w->listed = true;
+		w->due = HOST_FOREVER;
+		w->next_later = ws->later;
+		ws->later = w;
+	}
+	w->due = min_u64(w->due, when);
+	wake = when < ws->armed;
+	ws->armed = min_u64(ws->armed, when);
+	ws->put_off = true;
+	lock_drop(&ws->lock);
+	if (wake)
+		host_wake(ws->task);
+}
+
+void vm_work_not_at(struct vm_work *w)
+{
+	__atomic_store_n(&w->due, HOST_FOREVER, __ATOMIC_RELAXED);
+}
+
+/*
+ * Queues what is due, and returns until when to sleep. While work is put off again and again, and
+ * called off in time, the task stays armed: so it need not be woken for each.
+ */
+static u64 work_due(struct vm *vm)
+{
+	struct vm_works *ws = &vm->works;
+	u64 now = host_time(), next = HOST_FOREVER;
+
+	lock_take(&ws->lock);
+	for (struct vm_work *w = ws->later; w; w = w->next_later) {
+		if (w->due > now) {
+			next = min_u64(next, w->due);
+			continue;
+		}
+		w->due = HOST_FOREVER;
+		if (!__atomic_exchange_n(&w->queued, 1, __ATOMIC_ACQ_REL))
+			work_put(ws, w);
+	}
+	if (next == HOST_FOREVER && ws->put_off)
+		next = now + host_timebase() / WORK_LINGER_HZ;
+	ws->put_off = false;
+	ws->armed = next;
+	lock_drop(&ws->lock);
+	return next;
 }
 
 static struct vm_work *work_pop(struct vm_works *ws)
@@ -46,7 +106,10 @@ static void work_task(void *arg)
 		struct vm_work *w = work_pop(ws);
 
 		if (!w) {
-			host_sleep(HOST_FOREVER);
+			u64 until = work_due(vm);
+
+			if (!__atomic_load_n(&ws->first, __ATOMIC_RELAXED))
+				host_sleep(until);
 			continue;
 		}
 		/* What is queued from here on may be news to it. */
@@ -71,7 +134,7 @@ int vm_work_start(struct vm *vm)
 		.arg = vm,
 	};
 
-	vm->works = (struct vm_works){ .last = &vm->works.first };
+	vm->works = (struct vm_works){ .last = &vm->works.first, .armed = HOST_FOREVER };
 	snprintf(name, sizeof(name), "%.24s/io", vm->config.name);
 	vm->works.task = host_task_start(&spec, &vm->account);
 	return vm->works.task ? 0 : -ENOMEM;
@@ -107,8 +170,22 @@ static bool work_is_busy(struct vm_works *ws, const struct vm_work *w)
 	return busy;
 }
 
+static void work_unlist(struct vm_works *ws, struct vm_work *w)
+{
+	lock_take(&ws->lock);
+	for (struct vm_work **at = &ws->later; *at; at = &(*at)->next_later) {
+		if (*at == w) {
+			*at = w->next_later;
+			break;
+		}
+	}
+	w->listed = false;
+	lock_drop(&ws->lock);
+}
+
 void vm_work_cancel(struct vm *vm, struct vm_work *w)
 {
+	work_unlist(&vm->works, w);
 	while (work_is_busy(&vm->works, w))
 		work_wait();
 }

@@ -85,6 +85,49 @@ static void work_may_queue_itself_behind_others(void **state unused)
 	assert_string_equal(order, "abaa");
 }
 
+static void work_can_be_put_off(void **state unused)
+{
+	u64 start = host_time();
+
+	vm_work_at(&vm, &a.work, start + 100);
+	vm_work_at(&vm, &b.work, start + 50);
+	vm_work_at(&vm, &a.work, start + 200);
+	fake_run();
+	assert_string_equal(order, "");
+	fake_time_set(start + 60);
+	fake_run();
+	assert_string_equal(order, "b");
+	fake_time_set(start + 100);
+	fake_run();
+	assert_string_equal(order, "ba");
+}
+
+/* Nor is the task woken for each. */
+static void what_was_put_off_can_be_called_off(void **state unused)
+{
+	u64 start = host_time();
+
+	vm_work_at(&vm, &a.work, start + 100);
+	fake_run();
+	for (unsigned i = 1; i < 5; i++) {
+		unsigned wakes = fake_wakes(vm.works.task);
+
+		vm_work_not_at(&a.work);
+		vm_work_at(&vm, &a.work, start + 100 + i);
+		assert_int_equal(fake_wakes(vm.works.task), wakes);
+	}
+	vm_work_not_at(&a.work);
+	fake_time_set(start + host_timebase());
+	fake_run();
+	fake_time_set(start + 2 * host_timebase());
+	fake_run();
+	assert_string_equal(order, "");
+	assert_true(vm.works.armed == HOST_FOREVER);
+	vm_work_at(&vm, &a.work, host_time() + 10);
+	vm_work_cancel(&vm, &a.work);
+	assert_null(vm.works.later);
+}
+
 static void cancelling_waits_for_what_runs(void **state unused)
 {
 	a.sleeps = true;
@@ -110,6 +153,8 @@ int main(void)
 		T(work_runs_in_order_and_in_the_space),
 		T(what_waits_already_runs_once),
 		T(work_may_queue_itself_behind_others),
+		T(work_can_be_put_off),
+		T(what_was_put_off_can_be_called_off),
 		T(cancelling_waits_for_what_runs),
 		T(stopping_leaves_nothing),
 	};
