@@ -8,6 +8,8 @@
 
 #include "lib/types.h"
 
+struct host_account;
+
 #define BLOCK_SECTOR 512ul
 #define BLOCK_ID_SIZE 20
 #define BLOCK_PENDING 1 /* submit(): done() will be called */
@@ -26,7 +28,7 @@ struct io_segment {
 
 struct block_request {
 	enum block_op op;
-	u64 sector; /* of 512 bytes; not for BLOCK_FLUSH */
+	u64 sector; /* of 512 bytes; not for BLOCK_FLUSH. Not kept: another one at the end */
 	u64 bytes;  /* a multiple of 512: of the segments together, or to be discarded or zeroed */
 	const struct io_segment *segments; /* READ and WRITE; stay as they are until the end */
 	unsigned segment_count;
@@ -47,7 +49,8 @@ struct block_ops {
 	 * watcher says when. Any task in the owner's space, no sleep.
 	 */
 	int (*submit)(struct block *b, struct block_request *r);
-	/* Frees it; nothing is under way. */
+	/* Frees it; nothing is under way. Once it returns, ready() is not called any more. May
+	 * sleep. */
 	void (*destroy)(struct block *b);
 };
 
@@ -57,6 +60,9 @@ struct block {
 	u32 block_size;     /* bytes: what the disk writes at once; 512 or a larger power of two */
 	bool read_only;
 	bool discard, write_zeroes; /* it can */
+	/* Bytes of a READ or WRITE, and of a DISCARD or WRITE_ZEROES, at most; 0: no limit. A backend
+	 * that answers at once has them, as others wait meanwhile. */
+	u64 transfer_max, clear_max;
 	bool volatile_cache; /* what was written is safe only after a flush */
 	char id[BLOCK_ID_SIZE + 1];
 	/* Set by the owner: called, in any context, when a backend that said -EAGAIN has room. */
@@ -75,5 +81,10 @@ static inline bool block_valid(const struct block *b, const struct block_request
 		return false;
 	return r->bytes % BLOCK_SECTOR == 0 && range_within(r->sector, count, 0, b->sectors);
 }
+
+/* Reads @bytes (a multiple of 512, at most transfer_max) into common memory and waits for them: in
+ * a task that may sleep, with no device on the disk yet. 0 or a negative errno; -EINVAL beyond the
+ * disk's end. */
+int block_read(struct block *b, u64 sector, void *common, u64 bytes, struct host_account *payer);
 
 #endif
