@@ -7,6 +7,7 @@
 #include "host/bare/common.h"
 #include "host/bare/console.h"
 #include "host/bare/cpu.h"
+#include "host/bare/drivers.h"
 #include "host/bare/file.h"
 #include "host/bare/interrupt.h"
 #include "host/bare/memory.h"
@@ -143,6 +144,7 @@ static void boot_report(void)
 static void first_task(void *arg unused)
 {
 	boot_report();
+	devices_start();
 	file_init(&host_tree);
 	bare_main();
 }
@@ -178,6 +180,7 @@ void bare_boot(u64 hart_id, u64 fdt, u64 image)
 	bare_console_init();
 	reset_init(&host_tree);
 	random_init();
+	devices_init(&host_tree);
 	boot_tasks();
 	task_idle();
 }

@@ -23,6 +23,7 @@ enum console_kind { CONSOLE_LEGACY, CONSOLE_DBCN, CONSOLE_UART };
 static struct lock lock; /* guards all below */
 static enum console_kind kind;
 static bool has_interrupt, panicking;
+static u64 base; /* of the UART's registers */
 static u8 out_bytes[OUT_SIZE], in_bytes[IN_SIZE];
 static struct ring out = { .data = out_bytes, .size = OUT_SIZE };
 static struct ring in = { .data = in_bytes, .size = IN_SIZE };
@@ -181,7 +182,7 @@ int bare_console_getc(void)
 	return c;
 }
 
-static void uart_interrupt(void)
+static bool uart_interrupt(void *arg unused)
 {
 	unsigned n = 0;
 	int c;
@@ -195,6 +196,7 @@ static void uart_interrupt(void)
 	lock_drop(&lock);
 	if (n && input_ready)
 		input_ready();
+	return true;
 }
 
 void bare_console_set_input(void (*ready)(void))
@@ -229,11 +231,17 @@ void bare_console_init(void)
 	lock_take(&lock);
 	if (uart_init(&uart))
 		kind = CONSOLE_UART;
+	base = uart.base;
 	lock_drop(&lock);
-	if (kind != CONSOLE_UART || !irq_register(uart.irq, uart_interrupt))
+	if (kind != CONSOLE_UART || !irq_register(uart.irq, uart_interrupt, NULL))
 		return;
 	has_interrupt = true;
 	uart_interrupts(true, false);
+}
+
+u64 bare_console_base(void)
+{
+	return kind == CONSOLE_UART ? base : 0;
 }
 
 const char *bare_console_name(void)

@@ -11,6 +11,8 @@
 void bare_console_init(void);
 /* What was found, for the boot log. */
 const char *bare_console_name(void);
+/* Address of the UART's registers in the host's tree, 0: it is another kind of console. */
+u64 bare_console_base(void);
 
 /* Takes all of it. Bytes that the device has no room for yet wait in a buffer and go out
  * later; waits, for a bounded time, only when that is full. */

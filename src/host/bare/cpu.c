@@ -14,7 +14,7 @@
 struct cpu_features cpu_features;
 
 /* What is no extension by name, for `hide=`. */
-static bool hide_henvcfg, hide_senvcfg, hide_stateen, hide_aia;
+static bool hide_henvcfg, hide_senvcfg, hide_stateen, hide_aia, hide_misaligned;
 
 static const struct {
 	const char *name;
@@ -24,6 +24,7 @@ static const struct {
 	{ "senvcfg", &hide_senvcfg },
 	{ "stateen", &hide_stateen },
 	{ "aia", &hide_aia },
+	{ "misaligned", &hide_misaligned },
 	{ "htinst", &cpu_features.no_htinst },
 	{ "light", &cpu_features.no_light },
 };
@@ -89,6 +90,47 @@ static bool probe_seed(void)
 	return probe_insn("csrrw %1, 0x015, zero", &v);
 }
 
+/* Of one block of Zicboz, and its neighbours. */
+static u64 scratch[24] __attribute__((aligned(64)));
+
+/* It may be there and yet be firmware's to allow (menvcfg.CBZE); a block may have another size. */
+static bool probe_cbo_zero(void)
+{
+	u64 *block = &scratch[8], v;
+	bool ok;
+
+	memset(scratch, 0xff, sizeof(scratch));
+	/* cbo.zero: MISC-MEM, funct3 2, immediate 4 */
+	ok = probe_insn("la %1, scratch + 64\n\t.insn i 0x0f, 2, x0, %1, 4", &v);
+	for (unsigned i = 0; i < 8; i++)
+		ok = ok && !block[i];
+	return ok && ~block[-1] == 0 && ~block[8] == 0;
+}
+
+/* Ticks for some thousand words at @p. */
+static u64 loads_ticks(const u8 *p)
+{
+	u64 start = csr_read(CSR_TIME), word;
+
+	for (unsigned i = 0; i < 4096; i++)
+		__asm__ volatile("ld %0, 0(%1)" : "=r"(word) : "r"(p) : "memory");
+	return csr_read(CSR_TIME) - start;
+}
+
+/* A load that the firmware carries out costs some hundred others: that is not meant by "may". */
+static bool probe_misaligned(void)
+{
+	u64 v, aligned = ~0ul, misaligned = ~0ul;
+
+	if (!probe_insn("la %1, scratch\n\tld %1, 3(%1)", &v))
+		return false;
+	for (unsigned i = 0; i < 3; i++) {
+		aligned = min_u64(aligned, loads_ticks((u8 *)scratch));
+		misaligned = min_u64(misaligned, loads_ticks((u8 *)scratch + 3));
+	}
+	return misaligned < 4 * aligned + 50;
+}
+
 /* What the tree promises and the registers keep. */
 static void probe(struct cpu_features *c, const struct isa *isa)
 {
@@ -101,6 +143,8 @@ static void probe(struct cpu_features *c, const struct isa *isa)
 	c->svpbmt = isa_has(isa, ISA_SVPBMT);
 	c->svadu = isa_has(isa, ISA_SVADU);
 	c->zicboz = isa_has(isa, ISA_ZICBOZ);
+	c->cbo_zero = c->zicboz && probe_cbo_zero();
+	c->misaligned = !hide_misaligned && probe_misaligned();
 	c->henvcfg = !hide_henvcfg && c->h && probe_csr(CSR_HENVCFG, &v);
 	c->senvcfg = !hide_senvcfg && probe_csr(CSR_SENVCFG, &v);
 	c->stateen = !hide_stateen && c->h && probe_csr(CSR_HSTATEEN0, &v);
@@ -132,8 +176,8 @@ void cpu_probe_hart(void)
 	static struct lock lock;
 	struct cpu_features mine, *all = &cpu_features;
 
-	probe(&mine, &all->isa);
 	lock_take(&lock);
+	probe(&mine, &all->isa);
 	all->h &= mine.h;
 	all->henvcfg &= mine.henvcfg;
 	all->senvcfg &= mine.senvcfg;
@@ -144,6 +188,8 @@ void cpu_probe_hart(void)
 	all->vlenb = all->v ? all->vlenb : 0;
 	all->aia &= mine.aia;
 	all->zkr &= mine.zkr;
+	all->cbo_zero &= mine.cbo_zero;
+	all->misaligned &= mine.misaligned;
 	lock_drop(&lock);
 }
 
@@ -171,6 +217,7 @@ void cpu_describe(char *text, size_t size)
 		{ c->d, "FD", "guests without floating point" },
 		{ c->v, "V", NULL },
 		{ c->aia, "AIA", NULL },
+		{ c->misaligned, "misaligned", NULL },
 		{ c->asids > 1, "ASIDs", "every switch of spaces flushes" },
 	};
 	size_t at = 0;

@@ -16,6 +16,8 @@ struct cpu_features {
 	bool stateen;     /* hstateen0 exists */
 	bool f, d, v;
 	bool zicboz;
+	bool cbo_zero;    /* may be executed by us, and zeroes 64 bytes */
+	bool misaligned;  /* loads and stores at any address, at about the price of others */
 	bool aia;         /* Ssaia: tree and stopi; not used yet */
 	bool zkr;         /* seed may be read */
 	/* By hide= only, for tests and benchmarks of what a lesser machine or engine would do: */

@@ -12,9 +12,16 @@ void irqchip_init(const struct tree *t);
 void irqchip_hart_init(void);
 /* What was found, for the boot log. */
 const char *irqchip_name(void);
-/* @fn is called, in any context, when the source is pending; it must quiet the device. The
- * interrupt goes to the calling hart, until bare_interrupts_to(). False: there is no such source. */
-bool irq_register(u32 source, void (*fn)(void));
+/*
+ * @fn is called, in any context and any space, no lock held, when the source is pending. It quiets the
+ * device and returns true; or returns false, and the source stays silent until irq_complete(). Several
+ * may share a source. The interrupt goes to the hart that registered first, until
+ * bare_interrupts_to(): just then, and only then, two harts may call @fn at once. It stays for
+ * ever. False: there is no such source, or no controller.
+ */
+bool irq_register(u32 source, bool (*fn)(void *arg), void *arg);
+/* For a handler that returned false, from any hart. */
+void irq_complete(u32 source);
 /* Serves what is pending for this hart. */
 void irqchip_serve(void);
 

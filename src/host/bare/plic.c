@@ -20,7 +20,8 @@ enum {
 	PLIC_CLAIM = 4,
 };
 
-#define HANDLERS_MAX 8
+#define SOURCES_MAX 1024
+#define HANDLERS_MAX 64
 #define CLAIMS_MAX 16 /* at once: a device that cannot be quieted must not hold the hart */
 
 static struct {
@@ -28,11 +29,15 @@ static struct {
 	struct tree_plic tree;
 	const struct tree *host;
 	s32 context[HARTS_MAX]; /* of S-mode; -1: none */
+	struct lock lock; /* guards what follows; serving takes it not */
 	struct {
 		u32 source;
-		void (*fn)(void);
+		bool (*fn)(void *arg);
+		void *arg;
+		u8 next; /* of the same source */
 	} handlers[HANDLERS_MAX];
-	unsigned count;
+	unsigned count; /* with number 0, which is nobody */
+	u8 first[SOURCES_MAX]; /* handler of each source; 0: none */
 	unsigned hart; /* that devices interrupt */
 } plic;
 
@@ -93,39 +98,81 @@ static void source_enable(s32 context, u32 source, bool on)
 	plic_write(enable, on ? others | bit : others);
 }
 
-bool irq_register(u32 source, void (*fn)(void))
+/* Whole before it can be found. */
+static void handler_add(u32 source, bool (*fn)(void *arg), void *arg)
 {
-	s32 context = plic.base ? plic.context[percpu()->index] : -1;
+	unsigned n = ++plic.count;
 
-	if (context < 0 || !source || source > plic.tree.sources || plic.count == HANDLERS_MAX)
-		return false;
-	plic.handlers[plic.count].source = source;
-	plic.handlers[plic.count++].fn = fn;
-	plic.hart = percpu()->index;
-	plic_write(PLIC_PRIORITY + 4 * (u64)source, 1);
-	source_enable(context, source, true);
-	return true;
+	plic.handlers[n].source = source;
+	plic.handlers[n].fn = fn;
+	plic.handlers[n].arg = arg;
+	plic.handlers[n].next = plic.first[source];
+	__atomic_store_n(&plic.first[source], (u8)n, __ATOMIC_RELEASE);
 }
 
-/* For a moment both harts may be told: the second finds nothing to claim. */
+bool irq_register(u32 source, bool (*fn)(void *arg), void *arg)
+{
+	s32 context = -1;
+
+	lock_take(&plic.lock);
+	if (!plic.count)
+		plic.hart = percpu()->index;
+	if (plic.base && source && source <= plic.tree.sources && plic.count + 1 < HANDLERS_MAX)
+		context = plic.context[plic.hart];
+	if (context >= 0) {
+		handler_add(source, fn, arg);
+		plic_write(PLIC_PRIORITY + 4 * (u64)source, 1);
+		source_enable(context, source, true);
+	}
+	lock_drop(&plic.lock);
+	return context >= 0;
+}
+
+/*
+ * For a moment both harts may be told: the second finds nothing to claim. The former one may be
+ * between claim and completion, and completes in vain once its context has the source no more
+ * ("Interrupt Completion"): that is done here for it.
+ */
+static void sources_move(s32 from, s32 to)
+{
+	for (unsigned i = 1; i <= plic.count; i++) {
+		u32 source = plic.handlers[i].source;
+
+		source_enable(to, source, true);
+		source_enable(from, source, false);
+		plic_write(context_offset((u32)to, PLIC_CLAIM), source);
+	}
+}
+
 void bare_interrupts_to(unsigned hart)
 {
-	s32 from = plic.base ? plic.context[plic.hart] : -1, to = plic.base ? plic.context[hart] : -1;
+	s32 from, to;
 
-	if (from < 0 || to < 0 || from == to)
-		return;
-	for (unsigned i = 0; i < plic.count; i++) {
-		source_enable(to, plic.handlers[i].source, true);
-		source_enable(from, plic.handlers[i].source, false);
+	lock_take(&plic.lock);
+	from = plic.base ? plic.context[plic.hart] : -1;
+	to = plic.base ? plic.context[hart] : -1;
+	if (from >= 0 && to >= 0 && from != to) {
+		sources_move(from, to);
+		plic.hart = hart;
 	}
-	plic.hart = hart;
+	lock_drop(&plic.lock);
 }
 
-static void source_serve(u32 source)
+void irq_complete(u32 source)
 {
-	for (unsigned i = 0; i < plic.count; i++)
-		if (plic.handlers[i].source == source)
-			plic.handlers[i].fn();
+	lock_take(&plic.lock);
+	plic_write(context_offset((u32)plic.context[plic.hart], PLIC_CLAIM), source);
+	lock_drop(&plic.lock);
+}
+
+static bool source_serve(u32 source)
+{
+	u8 n = source < SOURCES_MAX ? __atomic_load_n(&plic.first[source], __ATOMIC_ACQUIRE) : 0;
+	bool over = true;
+
+	for (; n; n = plic.handlers[n].next)
+		over &= plic.handlers[n].fn(plic.handlers[n].arg);
+	return over;
 }
 
 void irqchip_serve(void)
@@ -141,7 +188,7 @@ void irqchip_serve(void)
 
 		if (!source)
 			return;
-		source_serve(source);
-		plic_write(claim, source);
+		if (source_serve(source))
+			plic_write(claim, source);
 	}
 }

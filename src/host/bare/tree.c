@@ -285,6 +285,32 @@ bool tree_plic(const struct tree *t, struct tree_plic *plic)
 	return plic->sources <= 1023;
 }
 
+static void virtio_insert(struct tree_virtio *windows, unsigned count, const struct tree_virtio *v)
+{
+	unsigned at = count;
+
+	for (; at && windows[at - 1].base > v->base; at--)
+		windows[at] = windows[at - 1];
+	windows[at] = *v;
+}
+
+unsigned tree_virtio(const struct tree *t, struct tree_virtio *windows, unsigned max)
+{
+	unsigned count = 0;
+	int node = -1;
+
+	while (count < max && (node = fdt_node_offset_by_compatible(t->fdt, node, "virtio,mmio")) >= 0) {
+		struct tree_virtio v;
+
+		if (!node_is_usable(t->fdt, node) || !node_reg(t->fdt, node, 0, &v.base, &v.size))
+			continue;
+		v.irq = prop_u32(t->fdt, node, "interrupts", 0);
+		v.coherent = !fdt_getprop(t->fdt, node, "dma-noncoherent", NULL);
+		virtio_insert(windows, count++, &v);
+	}
+	return count;
+}
+
 bool tree_finisher(const struct tree *t, u64 *base)
 {
 	int node = fdt_node_offset_by_compatible(t->fdt, -1, "sifive,test0");

@@ -34,6 +34,13 @@ struct tree_plic {
 	int node;
 };
 
+/* A register window of virtio's MMIO transport; most that a machine has are empty. */
+struct tree_virtio {
+	u64 base, size;
+	u32 irq;       /* of the PLIC; 0: none */
+	bool coherent; /* its DMA sees what is in caches */
+};
+
 /* @fdt must stay. False when it is no tree, or names no hart or no timebase. */
 bool tree_read(struct tree *t, const void *fdt);
 /* Calls @fn for each range of RAM; for each that is reserved. */
@@ -50,6 +57,8 @@ size_t tree_seed(const struct tree *t, u8 *seed, size_t max);
 /* The 16550 that stdout-path names, else the first there is. */
 bool tree_uart(const struct tree *t, struct tree_uart *uart);
 bool tree_plic(const struct tree *t, struct tree_plic *plic);
+/* The windows in the order of their addresses, at most @max: how many. */
+unsigned tree_virtio(const struct tree *t, struct tree_virtio *windows, unsigned max);
 /* QEMU's device that ends it with an exit code. */
 bool tree_finisher(const struct tree *t, u64 *base);
 /* The PLIC's context for S-mode of the hart with that id, -1: none. */

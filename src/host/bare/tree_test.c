@@ -117,6 +117,21 @@ static void put_soc(void)
 	put_string("compatible", "ns16550a");
 	CELLS("reg", 0, 0x10000000, 0, 0x100);
 	put_end();
+	put_node("virtio_mmio@10002000");
+	put_string("compatible", "virtio,mmio");
+	CELLS("reg", 0, 0x10002000, 0, 0x1000);
+	CELLS("interrupts", 2);
+	put_end();
+	put_node("virtio_mmio@10003000");
+	put_string("compatible", "virtio,mmio");
+	put_string("status", "disabled");
+	CELLS("reg", 0, 0x10003000, 0, 0x1000);
+	put_end();
+	put_node("virtio_mmio@10001000");
+	put_string("compatible", "virtio,mmio");
+	CELLS("reg", 0, 0x10001000, 0, 0x200);
+	ok(fdt_property(blob, "dma-noncoherent", NULL, 0));
+	put_end();
 	put_node("plic@c000000");
 	put_string("compatible", "sifive,plic-1.0.0");
 	CELLS("reg", 0, 0xc000000, 0, 0x4000000);
@@ -227,9 +242,27 @@ static void test_devices(void **state)
 	assert_false(tree_finisher(&tree, &base));
 }
 
+/* The windows come sorted; those that are disabled do not. */
+static void test_virtio(void **state)
+{
+	struct tree_virtio windows[4];
+
+	(void)state;
+	assert_int_equal(tree_virtio(&tree, windows, 4), 2);
+	assert_int_equal(windows[0].base, 0x10001000);
+	assert_int_equal(windows[0].size, 0x200);
+	assert_int_equal(windows[0].irq, 0);
+	assert_false(windows[0].coherent);
+	assert_int_equal(windows[1].base, 0x10002000);
+	assert_int_equal(windows[1].irq, 2);
+	assert_true(windows[1].coherent);
+	assert_int_equal(tree_virtio(&tree, windows, 1), 1);
+}
+
 /* A tree with nothing in it, and no tree. */
 static void test_empty(void **state)
 {
+	struct tree_virtio windows[2];
 	struct tree_uart uart;
 	struct tree_plic plic;
 	u64 start, end;
@@ -241,6 +274,7 @@ static void test_empty(void **state)
 	assert_false(tree_initrd(&tree, &start, &end));
 	assert_false(tree_uart(&tree, &uart));
 	assert_false(tree_plic(&tree, &plic));
+	assert_int_equal(tree_virtio(&tree, windows, 2), 0);
 	tree_memory(&tree, collect);
 	tree_reserved(&tree, collect);
 	assert_int_equal(range_count, 0);
@@ -255,6 +289,7 @@ int main(void)
 		cmocka_unit_test_setup(test_memory, set_up),
 		cmocka_unit_test_setup(test_chosen, set_up),
 		cmocka_unit_test_setup(test_devices, set_up),
+		cmocka_unit_test_setup(test_virtio, set_up),
 		cmocka_unit_test_setup(test_empty, set_up),
 	};
 
