@@ -39,7 +39,8 @@ X86_DIRS := $(PORTABLE_DIRS) engine/script host/fake
 sources = $(sort $(filter-out %_test.c,$(foreach d,$(1),$(wildcard src/$(d)/*.c src/$(d)/*.S))))
 objects = $(addprefix $(BUILD)/$(1)/,$(addsuffix .o,$(basename $(2))))
 
-BARE_SRC := $(call sources,$(BARE_DIRS)) $(filter-out %_test.c,$(sort $(wildcard src/main/bare*.c)))
+BARE_SRC := $(call sources,$(BARE_DIRS)) $(filter-out %_test.c,$(sort $(wildcard src/main/bare*.c))) \
+	    src/main/outside.c
 FW_SRC := $(call sources,fw) src/host/bare/tree.c src/riscv/isa.c
 # Of the classic engine what is pure.
 X86_SRC := $(call sources,$(X86_DIRS)) $(addprefix src/engine/classic/,shadow.c shadow_tree.c text.c)

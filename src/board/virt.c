@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "board/virt_devices.h"
 #include "board/virt_fdt.h"
 #include "dev/goldfish_rtc.h"
 #include "dev/plic.h"
@@ -53,6 +54,18 @@ static int virt_add(struct vm *vm, struct dev *d)
 	return err;
 }
 
+/* A virtio console takes the operator over from the UART: a key has one reader. */
+static struct char_backend *virt_uart_backend(const struct vm *vm)
+{
+	for (u32 i = 0; i < vm->config.device_count; i++) {
+		const struct device_config *d = &vm->config.devices[i];
+
+		if (d->kind == DEVICE_CONSOLE && d->console.operator)
+			return NULL;
+	}
+	return vm->parts.console;
+}
+
 static int virt_wire(struct vm *vm)
 {
 	struct host_account *payer = &vm->account;
@@ -67,7 +80,9 @@ static int virt_wire(struct vm *vm)
 		err = virt_add(vm, goldfish_rtc_create(VIRT_RTC, plic_line(plic, VIRT_IRQ_RTC), clock, payer));
 	if (!err)
 		err = virt_add(vm, uart8250_create(VIRT_UART, plic_line(plic, VIRT_IRQ_UART),
-						   vm->parts.console, payer));
+						   virt_uart_backend(vm), payer));
+	if (!err)
+		err = virt_devices(vm, plic);
 	return err;
 }
 
@@ -96,8 +111,10 @@ static void virt_boot_hart(struct vm *vm, const struct load_layout *l)
 int virt_build(struct vm *vm)
 {
 	struct load_layout l = { .ram_base = VIRT_RAM, .ram_size = vm->config.memory };
-	int err = virt_add_ram(vm);
+	int err;
 
+	vm->board = host_alloc(sizeof(*vm->board), &vm->account);
+	err = vm->board ? virt_add_ram(vm) : -ENOMEM;
 	if (!err)
 		err = virt_wire(vm);
 	if (!err)
@@ -111,9 +128,16 @@ int virt_build(struct vm *vm)
 
 void virt_unbuild(struct vm *vm)
 {
+	if (vm->board)
+		virt_lent_gone(vm, &vm->board->lent);
 	while (vm->bus.count) {
 		struct dev *d = vm->bus.devices[--vm->bus.count];
 
 		d->ops->destroy(d);
 	}
+	if (!vm->board)
+		return;
+	virt_devices_gone(vm);
+	host_free(vm->board, sizeof(*vm->board), &vm->account);
+	vm->board = NULL;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "board/virt.h"
+#include "board/virt_devices.h"
 #include "riscv/isa.h"
 #include "vm/fdt.h"
 
@@ -126,7 +127,7 @@ static int fdt_soc(void *fdt, const struct vm *vm)
 		if (d->ops->describe)
 			err = err ?: d->ops->describe(d, fdt);
 	}
-	return err ?: fdt_end_node(fdt);
+	return err ?: virt_lent_describe(&vm->board->lent, fdt) ?: fdt_end_node(fdt);
 }
 
 static int virt_tree_write(struct virt_tree *t, const struct vm *vm, const struct load_layout *l)

@@ -12,7 +12,11 @@
 #include "host/bare/console.h"
 #include "host/bare/count.h"
 #include "host/bare/cpu.h"
+#include "host/bare/devices.h"
+#include "io/net.h"
+#include "io/net_copy.h"
 #include "lib/log.h"
+#include "main/bare_lend.h"
 #include "manage/console.h"
 #include "vm/config.h"
 #include "vm/vm.h"
@@ -62,6 +66,13 @@ static void report_mistake(void *arg unused, const char *path, const char *messa
 	log_line("system.dtb: %s: %s", path, message);
 }
 
+static u64 file_size(void *arg unused, const char *name)
+{
+	struct host_file file;
+
+	return host_file_find(name, &file) == 0 ? file.size : 0;
+}
+
 static bool read_config(void)
 {
 	struct host_file file;
@@ -81,7 +92,11 @@ static bool read_config(void)
 	mistakes = config_read(dtb, file.size, config, report_mistake, NULL);
 	host_file_unmap(&file, dtb);
 	if (!mistakes) {
-		struct config_host host = { .harts = host_harts(), .memory = host_ram_free_bytes() };
+		struct config_host host = {
+			.harts = host_harts(),
+			.memory = host_ram_free_bytes(),
+			.file_size = file_size,
+		};
 
 		for (unsigned i = 0; i < CONFIG_ENGINES; i++)
 			host.engines |= engines[i] ? (u32)BIT(i) : 0;
@@ -92,6 +107,28 @@ static bool read_config(void)
 			 mistakes == 1 ? "" : "s");
 	return !mistakes;
 }
+
+/* ---- What is the host's and lent to VMs ---- */
+
+static struct block *lend_disk(struct vm *vm unused, const struct disk_config *c)
+{
+	return bare_disk_open(c->host);
+}
+
+static int lend_uplink(struct net_switch *s, const struct switch_config *c)
+{
+	const struct net_port_config port = { .vlan = c->vlan };
+
+	return bare_nic_attach(c->host, s, &port);
+}
+
+static const struct outside_host lend = {
+	.disk = lend_disk,
+	.uplink = lend_uplink,
+	.lend = lend_device,
+	.lend_irq = lend_irq,
+	.lend_completed = lend_completed,
+};
 
 /* ---- VMs ---- */
 
@@ -114,6 +151,7 @@ static bool create_vms(void)
 			.build = virt_build,
 			.unbuild = virt_unbuild,
 			.changed = vm_changed,
+			.outside = &outside,
 		};
 
 		if (vc->console)
@@ -246,11 +284,14 @@ void bare_main(void)
 	bool ok;
 
 	prepare_console();
+	net_copy_host.misaligned = cpu_features.misaligned;
+	net_copy_host.zero_line = cpu_features.cbo_zero;
 	count_init();
 	log_line(VERSION " on %u hart%s, %lu MiB free", host_harts(), host_harts() == 1 ? "" : "s",
 		 host_ram_free_bytes() / MIB);
 	describe_host();
-	ok = find_engines() && read_config() && create_vms();
+	ok = find_engines() && read_config() && lend_check(config) && outside_init(config, &lend) &&
+	     create_vms();
 	start_console();
 	if (ok)
 		start_vms();

@@ -11,6 +11,7 @@
 #define VM_LOG_PER_SECOND 10
 /* What a VM may take beside its RAM: tables for 4 KiB pages (1/512), vCPUs, devices. */
 #define VM_OVERHEAD(memory) ((memory) / 256 + MIB)
+#define VM_DEVICE_OVERHEAD MIB /* and for each device that its description names: queues, buffers */
 
 struct vm *vm_table[CONFIG_VMS_MAX];
 unsigned vm_count;
@@ -401,6 +402,31 @@ static void vm_keeper(void *arg)
 	}
 }
 
+/* Of a disk in RAM, what it holds. */
+static u64 vm_disk_memory(const struct disk_config *d)
+{
+	struct host_file file;
+
+	if (d->host[0])
+		return 0;
+	if (!d->file[0])
+		return d->size;
+	return host_file_find(d->file, &file) == 0 && !d->read_only ? file.size : 0;
+}
+
+static u64 vm_memory_limit(const struct vm_config *c, const struct engine_ops *engine)
+{
+	u64 limit = c->memory + VM_OVERHEAD(c->memory) + engine->vm_memory +
+		    c->vcpus * engine->vcpu_memory;
+
+	for (u32 i = 0; i < c->device_count; i++) {
+		limit += VM_DEVICE_OVERHEAD;
+		if (c->devices[i].kind == DEVICE_DISK)
+			limit += vm_disk_memory(&c->devices[i].disk);
+	}
+	return limit;
+}
+
 struct vm *vm_create(const struct vm_config *config, const struct vm_parts *parts, unsigned index)
 {
 	struct vm *vm = host_alloc(sizeof(*vm), NULL);
@@ -413,8 +439,7 @@ struct vm *vm_create(const struct vm_config *config, const struct vm_parts *part
 	vm->parts = *parts;
 	vm->engine = parts->engine;
 	vm->index = index;
-	vm->account.limit = config->memory + VM_OVERHEAD(config->memory) + parts->engine->vm_memory +
-			    config->vcpus * parts->engine->vcpu_memory;
+	vm->account.limit = vm_memory_limit(config, parts->engine);
 	snprintf(name, sizeof(name), "%.31s", config->name);
 	vm->keeper = host_task_start(&spec, NULL);
 	if (!vm->keeper) {
