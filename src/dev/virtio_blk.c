@@ -176,16 +176,13 @@ static u32 slot_written(const struct blk_slot *s)
 	return (u32)min_u64(written == data ? data + 1 : written, ~0u);
 }
 
-/* Writes the status, and tells of all that was written: of a read that failed that may be
- * something, too. */
 static void slot_write_status(struct blk_slot *s, u8 status)
 {
 	struct virtq_chain *c = &s->chain;
 	struct io_segment *last = &c->segments[c->readable + c->writable - 1].host;
-	u64 first = s->r.op == BLOCK_READ ? 0 : c->writable_size - 1;
 
 	__atomic_store_n(&last->va[last->size - 1], status, __ATOMIC_RELAXED);
-	virtq_wrote(s->q, c, first, c->writable_size - first);
+	virtq_wrote(s->q, c, c->writable_size - 1, 1);
 }
 
 static void slot_end(struct virtio_blk *b, struct blk_slot *s, u8 status)
@@ -275,6 +272,14 @@ static int slot_prepare(const struct virtio_blk *b, struct blk_slot *s)
 	return r->op == BLOCK_READ || r->op == BLOCK_WRITE ? slot_map(s) : 0;
 }
 
+/* The backend is through with a part, well or not: of a read, what it wrote is told part by part, as
+ * engines may have work for each byte. */
+static void slot_part_over(struct blk_slot *s)
+{
+	if (s->r.op == BLOCK_READ)
+		virtq_wrote(s->q, &s->chain, s->done, s->r.bytes);
+}
+
 static void slot_part_done(struct blk_slot *s)
 {
 	s->done += s->r.bytes;
@@ -293,6 +298,8 @@ static int slot_submit(struct virtio_blk *b, struct blk_slot *s)
 	if (status)
 		return status == -EAGAIN ? -EIO : status;
 	status = b->backend->ops->submit(b->backend, &s->r);
+	if (status <= 0 && status != -EAGAIN)
+		slot_part_over(s);
 	if (status == 0) {
 		slot_part_done(s);
 		b->spent += s->r.bytes;
@@ -541,6 +548,7 @@ static void blk_take_back(struct virtio_blk *b)
 	lock_drop(&b->back_lock);
 	for (; s; s = next) {
 		next = s->next;
+		slot_part_over(s);
 		if (s->result == 0)
 			slot_part_done(s);
 		slot_resume(b, s, s->result);
@@ -560,15 +568,17 @@ static void blk_unpark(struct virtio_blk *b)
 
 static void blk_serve_all(struct virtio_blk *b)
 {
-	unsigned first = b->turn;
+	unsigned first = b->turn, served = 0;
 
 	for (unsigned n = 0; n < b->v.queue_count; n++) {
 		unsigned i = (first + n) % b->v.queue_count;
 
 		if (!(b->waiting >> i & 1))
 			continue;
+		/* The one behind the first is first next time: the others may have got nothing. */
+		if (!served++)
+			b->turn = (i + 1) % b->v.queue_count;
 		blk_serve(b, i);
-		b->turn = (i + 1) % b->v.queue_count;
 	}
 }
 

@@ -10,6 +10,7 @@
 
 #include "dev/virtio_net_ctrl.h"
 #include "io/net_copy.h"
+#include "lib/bits.h"
 #include "vm/vm.h"
 
 /* 5.1.6: struct virtio_net_hdr */
@@ -28,6 +29,12 @@ _Static_assert(HEADER_SIZE == 12 && HEADER_NUM_BUFFERS == 10, "as in the specifi
 #define RX_BYTES (256 * KIB)
 
 #define FRAME_EXTRA (NET_FRAME_MIN + 4) /* what the MTU does not count: addresses, tag, type */
+
+/* What was sent is given back with what is received next, if it is little and that comes soon: the
+ * driver has one interrupt then instead of two. */
+#define TX_DONE_FRAMES 16
+#define TX_DONE_BYTES (8 * KIB)
+#define TX_DONE_HZ 5000
 
 /* Below this many entries a queue might not hold a large frame. */
 #define RX_QUEUE_LARGE 64
@@ -80,30 +87,71 @@ static enum virtq_taken tx_next(struct virtio_net *n, struct virtq *q)
 	return taken;
 }
 
-static void tx_serve(struct virtio_net *n, unsigned pair)
+static void tx_publish(struct virtio_net *n)
 {
-	struct virtq *q = &n->v.queues[2 * pair + 1];
-	u64 bytes = 0;
+	for (u32 left = n->tx_done.pairs; left; left &= left - 1)
+		virtq_publish(&n->v.queues[2 * bits_lowest(left) + 1]);
+	n->tx_done = (struct net_done){ 0 };
+	vm_work_not_at(&n->tx_done_work);
+}
 
-	n->tx_waiting &= ~(1u << pair);
-	for (unsigned frames = 0; frames < TX_FRAMES && bytes < TX_BYTES; frames++) {
-		if (tx_next(n, q) != VIRTQ_TAKEN) {
-			virtq_publish(q);
-			return;
-		}
+/* A driver that has few free entries wants them back. */
+static void tx_done(struct virtio_net *n, unsigned pair, u32 frames, u64 bytes)
+{
+	struct net_done *done = &n->tx_done;
+
+	if (!frames)
+		return;
+	done->pairs |= 1u << pair;
+	done->frames += frames;
+	done->bytes += bytes;
+	if (done->frames > TX_DONE_FRAMES || done->bytes > TX_DONE_BYTES ||
+	    4 * done->frames > n->v.queues[2 * pair + 1].size)
+		tx_publish(n);
+	else
+		vm_work_at(n->v.vm, &n->tx_done_work, host_time() + host_timebase() / TX_DONE_HZ);
+}
+
+/* Sends what there is, up to the bounds; false: there is no more. */
+static bool tx_some(struct virtio_net *n, struct virtq *q, u32 *frames, u64 *bytes)
+{
+	while (*frames < TX_FRAMES && *bytes < TX_BYTES) {
+		if (tx_next(n, q) != VIRTQ_TAKEN)
+			return false;
 		if (!tx_frame(n)) {
 			/* The port says when. */
 			virtq_untake(q, &n->chain);
-			break;
+			return true;
 		}
-		bytes += n->chain.readable_size;
+		*bytes += n->chain.readable_size + net_send_cost(n->port);
+		++*frames;
 		virtq_give(q, &n->chain, 0);
-		if (frames + 1 == TX_FRAMES || bytes >= TX_BYTES)
-			vm_work_queue(n->v.vm, &n->tx_work);
 	}
-	n->tx_waiting |= 1u << pair;
-	virtq_notifications(q, false);
-	virtq_publish(q);
+	vm_work_queue(n->v.vm, &n->tx_work);
+	return true;
+}
+
+static void tx_serve(struct virtio_net *n, unsigned pair)
+{
+	struct virtq *q = &n->v.queues[2 * pair + 1];
+	u32 frames = 0;
+	u64 bytes = 0;
+
+	n->tx_waiting &= ~(1u << pair);
+	if (tx_some(n, q, &frames, &bytes)) {
+		n->tx_waiting |= 1u << pair;
+		virtq_notifications(q, false);
+	}
+	tx_done(n, pair, frames, bytes);
+}
+
+static void tx_done_work(struct vm_work *work)
+{
+	struct virtio_net *n = container_of(work, struct virtio_net, tx_done_work);
+
+	lock_take(&n->v.dev.lock);
+	tx_publish(n);
+	lock_drop(&n->v.dev.lock);
 }
 
 static void tx_work(struct vm_work *work)
@@ -234,6 +282,8 @@ static void rx_fill(struct virtio_net *n, struct virtq *q, const u8 *frame, u32 
 /* Of frames that are whole: nothing of another one may have been given in their queues. */
 static void rx_publish(struct virtio_net *n)
 {
+	if (n->rx.touched && n->tx_done.pairs)
+		tx_publish(n);
 	for (unsigned pair = 0; n->rx.touched; pair++, n->rx.touched >>= 1)
 		if (n->rx.touched & 1)
 			virtq_publish(&n->v.queues[2 * pair]);
@@ -406,6 +456,7 @@ static void net_reset(struct virtio_device *d, int queue)
 	if (queue >= 0)
 		return;
 	n->tx_waiting = 0;
+	n->tx_done = (struct net_done){ 0 };
 	n->ctrl_waiting = false;
 	n->rx.touched = 0;
 	memcpy(n->config, n->mac, NET_MAC_SIZE);
@@ -430,6 +481,7 @@ static void net_destroy(struct virtio_device *d)
 	virtio_quiesce(d);
 	vm_work_cancel(d->vm, &n->rx_work);
 	vm_work_cancel(d->vm, &n->tx_work);
+	vm_work_cancel(d->vm, &n->tx_done_work);
 	host_free(n, sizeof(*n), &d->vm->account);
 }
 
@@ -480,6 +532,7 @@ struct virtio_device *virtio_net_create(struct vm *vm, u64 base, struct irq_line
 	n->port = port;
 	n->rx_work.run = rx_work;
 	n->tx_work.run = tx_work;
+	n->tx_done_work.run = tx_done_work;
 	n->link = true;
 	n->pairs = 1;
 	n->pairs_max = pairs;
@@ -487,6 +540,8 @@ struct virtio_device *virtio_net_create(struct vm *vm, u64 base, struct irq_line
 	features |= pairs > 1 ? FEATURE(NET_F_MQ) : 0;
 	features |= config->mtu ? FEATURE(NET_F_MTU) : 0;
 	virtio_init(&n->v, vm, &net_ops, base, irq, features, 2 * pairs + 1, NET_CONFIG_SIZE);
+	if (!config->packed)
+		n->v.offered &= ~FEATURE(VIRTIO_F_RING_PACKED);
 	net_port_attach(port, &port_ops, n);
 	return &n->v;
 }

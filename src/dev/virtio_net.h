@@ -11,6 +11,7 @@ struct virtio_net_config {
 	u8 mac[NET_MAC_SIZE];
 	u32 pairs; /* of queues: 1..VIRTIO_NET_PAIRS_MAX; 0 counts as 1, more as that many */
 	u16 mtu;   /* told to the driver, 68..65535; 0: nothing is said */
+	bool packed; /* packed rings are offered: for Linux they cost more than split ones, on both sides */
 };
 
 /*

@@ -46,7 +46,7 @@ struct net_rx {
 struct virtio_net {
 	struct virtio_device v;
 	struct net_port *port;
-	struct vm_work rx_work, tx_work;
+	struct vm_work rx_work, tx_work, tx_done_work;
 	u32 pairs_max;
 	u16 mtu;
 	u8 mac[NET_MAC_SIZE]; /* as described; the driver may set another one */
@@ -57,6 +57,11 @@ struct virtio_net {
 	u64 offloads;   /* GUEST_OFFLOADS in use */
 	unsigned can;   /* enum net_can */
 	u32 tx_waiting; /* bit n: the transmit queue of pair n goes on without being notified */
+	struct net_done {
+		u32 pairs;  /* bit n: the transmit queue of pair n has chains to give back */
+		u32 frames; /* of these, together */
+		u64 bytes;
+	} tx_done;
 	bool ctrl_waiting; /* commands are left for the I/O task */
 	struct net_rx rx;
 	struct net_filter filter;

@@ -94,6 +94,7 @@ static void sends_frames(void **state unused)
 			test_ethernet(frame, PEER, OURS, 0x88b5);
 			driver_send(&tx[0], NULL, frame, sizes[i], pieces, pieces > 3);
 			ring_kick(&tx[0]);
+			io_settle();
 			assert_true(ring_poll(&tx[0], &used));
 			assert_int_equal(used.written, 0);
 			assert_true(peer_hears() && heard_is(PEER, OURS, sizes[i]));
@@ -151,6 +152,7 @@ static void drops_what_is_no_frame(void **state unused)
 	driver_send(&tx[0], &bad, frame, 60, 1, false);
 	ring_add(&tx[0], &writable, 1, false);
 	ring_kick(&tx[0]);
+	io_settle();
 	for (unsigned i = 0; i < 4; i++)
 		assert_true(ring_poll(&tx[0], &used) && !used.written);
 	assert_false(peer_hears());
@@ -194,6 +196,7 @@ static void waits_for_a_full_receiver(void **state unused)
 	unsigned sent = 0, back = 0;
 
 	get_to_know();
+	io_settle();
 	driver_reclaim();
 	for (; sent < 40; sent++)
 		driver_say(PEER, 9000);
@@ -217,6 +220,37 @@ static void waits_for_a_full_receiver(void **state unused)
 	host_sleep(host_time() + FAKE_TIMEBASE / 10);
 	io_run();
 	assert_int_equal(back + driver_reclaim(), 50);
+}
+
+/* Little that was sent comes back with the next frame, or else after a while; much at once. */
+static void gives_back_with_what_arrives(void **state unused)
+{
+	get_to_know();
+	driver_offer_many(&rx[0], 10, 1536);
+	io_settle();
+	while (driver_hears(&rx[0]))
+		;
+	driver_reclaim();
+	driver_interrupt(net);
+	ring_listen(&rx[0], true, 0);
+	ring_listen(&tx[0], true, 0);
+	driver_say(PEER, 60);
+	ring_kick(&tx[0]);
+	io_run();
+	assert_int_equal(driver_reclaim(), 0);
+	assert_false(driver_interrupt(net));
+	assert_int_equal(peer_say(OURS, 60), 0);
+	io_run();
+	assert_int_equal(driver_interrupt(net), VIRTIO_INT_USED);
+	assert_int_equal(driver_reclaim(), 1);
+	driver_say(PEER, 60);
+	ring_kick(&tx[0]);
+	io_settle();
+	assert_int_equal(driver_reclaim(), 1);
+	for (unsigned i = 0; i < 6; i++)
+		driver_say(PEER, 1500);
+	ring_kick(&tx[0]);
+	assert_int_equal(driver_reclaim(), 6);
 }
 
 /* ---- Receiving */
@@ -520,7 +554,7 @@ static void may_go_in_the_middle(void **state unused)
 
 static void is_not_made_without_memory(void **state unused)
 {
-	struct virtio_net_config config = { .pairs = 1 };
+	struct virtio_net_config config = { .pairs = 1, .packed = true };
 
 	fake_alloc_limit(0);
 	assert_null(virtio_net_create(test_vm, BASE, (struct irq_line){ 0 }, &config, peer));
@@ -545,6 +579,7 @@ int main(void)
 		T(drops_what_is_no_frame),
 		T(leaves_long_work_to_the_io_task),
 		T(waits_for_a_full_receiver),
+		T(gives_back_with_what_arrives),
 		T(receives_a_frame),
 		T(receives_large_frames_in_several_buffers),
 		T(a_header_may_be_in_pieces),

@@ -7,6 +7,7 @@
 
 #include "dev/virtio_net_ctrl.h"
 #include "dev/virtq_test.h"
+#include "host/fake/fake.h"
 #include "io/net_test.h"
 
 #define BASE 0x10001000ul
@@ -47,9 +48,15 @@ static inline void io_run(void)
 	host_sleep(host_time() + 1);
 }
 
+/* As long as the device may wait with what was sent before it gives it back. */
+static inline void io_settle(void)
+{
+	host_sleep(host_time() + FAKE_TIMEBASE / 1000);
+}
+
 static inline void create(struct vm *vm, u32 pairs, u16 mtu)
 {
-	struct virtio_net_config config = { .pairs = pairs, .mtu = mtu };
+	struct virtio_net_config config = { .pairs = pairs, .mtu = mtu, .packed = true };
 
 	guest_use(vm);
 	assert_int_equal(vm_work_start(test_vm), 0);

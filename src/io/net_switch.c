@@ -269,9 +269,17 @@ static enum where switch_find(struct net_switch *s, const struct net_frame *f,
 	return TO_ONE;
 }
 
+/* About how many bytes are copied for one who gets it, and may want it in pieces: each has headers. */
+static u64 frame_cost(const struct net_frame *f)
+{
+	u64 pieces = f->offload.gso_type ? f->size / f->offload.gso_size + 1u : 1;
+
+	return f->size + pieces * NET_HEADERS_MAX;
+}
+
 /* Lock held. Whom a frame for many goes to; none if that were too much work. */
 static void switch_gather(const struct net_switch *s, const struct net_frame *f,
-			  const struct net_port *from, struct net_ports *ports)
+			  struct net_port *from, struct net_ports *ports)
 {
 	unsigned count = 0;
 
@@ -284,8 +292,10 @@ static void switch_gather(const struct net_switch *s, const struct net_frame *f,
 	}
 	/* One address that nobody answered from, and TCP that was sent to it in large: it will try
 	 * again with less. */
-	if (count > 1 && count * (u64)f->size > FLOOD_MAX)
+	if (count > 1 && count * frame_cost(f) > FLOOD_MAX)
 		*ports = (struct net_ports){ 0 };
+	else
+		from->cost = count * frame_cost(f);
 }
 
 static void switch_flood(struct net_switch *s, struct net_frame *f, const struct net_ports *ports)
@@ -330,6 +340,7 @@ static int switch_forward(struct net_switch *s, struct net_frame *f, struct net_
 		switch_flood(s, f, &ports);
 		return 0;
 	}
+	from->cost = frame_cost(f);
 	frame_leave(f, to);
 	result = net_port_put(to, f, from, deadline);
 	port_leave(to);
@@ -359,6 +370,7 @@ int net_send(struct net_port *p, const struct net_offload *offload, const struct
 	struct net_frame f;
 	u64 deadline = HOST_FOREVER;
 
+	p->cost = 0;
 	if (net_frame_read(&f, offload, segments, count) < 0) {
 		port_refused(p);
 		return -EINVAL;
@@ -373,6 +385,11 @@ int net_send(struct net_port *p, const struct net_offload *offload, const struct
 	}
 	port_sent(s, p, f.sent);
 	return 0;
+}
+
+u64 net_send_cost(const struct net_port *p)
+{
+	return p->cost;
 }
 
 /* ---- Life */

@@ -73,9 +73,12 @@ static u64 work_due(struct vm *vm)
 		if (!__atomic_exchange_n(&w->queued, 1, __ATOMIC_ACQ_REL))
 			work_put(ws, w);
 	}
-	if (next == HOST_FOREVER && ws->put_off)
+	if (next == HOST_FOREVER && ws->armed > now) {
+		next = ws->armed;
+	} else if (next == HOST_FOREVER && ws->put_off) {
 		next = now + host_timebase() / WORK_LINGER_HZ;
-	ws->put_off = false;
+		ws->put_off = false;
+	}
 	ws->armed = next;
 	lock_drop(&ws->lock);
 	return next;

@@ -31,7 +31,7 @@ struct vm_works {
 	const struct vm_work *running;
 	struct vm_work *later; /* all that were ever put off */
 	u64 armed;             /* until when the task sleeps */
-	bool put_off;          /* some were, since it last woke for them */
+	bool put_off;          /* some were, since it last stayed armed for nothing */
 };
 
 /* Starts the VM's I/O task, before there is anything that queues; -ENOMEM. The VM's keeper, in the

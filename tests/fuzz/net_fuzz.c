@@ -240,7 +240,7 @@ static struct net_port *port_open(void)
 
 static void open(u64 kind)
 {
-	const struct virtio_net_config config = { .mac = { 2, 0, 0, 0, 0, 1 }, .pairs = PAIRS };
+	const struct virtio_net_config config = { .mac = { 2, 0, 0, 0, 0, 1 }, .pairs = PAIRS, .packed = true };
 
 	fake_reset();
 	net_copy_host.misaligned = kind & 2;
