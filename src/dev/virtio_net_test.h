@@ -7,7 +7,6 @@
 
 #include "dev/virtio_net_ctrl.h"
 #include "dev/virtq_test.h"
-#include "host/fake/fake.h"
 #include "io/net_test.h"
 
 #define BASE 0x10001000ul
@@ -51,7 +50,7 @@ static inline void io_run(void)
 /* As long as the device may wait with what was sent before it gives it back. */
 static inline void io_settle(void)
 {
-	host_sleep(host_time() + FAKE_TIMEBASE / 1000);
+	host_sleep(host_time() + host_timebase() / 1000);
 }
 
 static inline void create(struct vm *vm, u32 pairs, u16 mtu)

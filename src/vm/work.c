@@ -106,13 +106,12 @@ static void work_task(void *arg)
 	struct vm_works *ws = &vm->works;
 
 	while (!__atomic_load_n(&ws->stop, __ATOMIC_ACQUIRE)) {
+		/* Also while there is always something else to do. */
+		u64 until = ws->later ? work_due(vm) : HOST_FOREVER;
 		struct vm_work *w = work_pop(ws);
 
 		if (!w) {
-			u64 until = work_due(vm);
-
-			if (!__atomic_load_n(&ws->first, __ATOMIC_RELAXED))
-				host_sleep(until);
+			host_sleep(until);
 			continue;
 		}
 		/* What is queued from here on may be news to it. */
