@@ -27,6 +27,7 @@ _Static_assert(HEADER_SIZE == 12 && HEADER_NUM_BUFFERS == 10, "as in the specifi
 #define TX_BYTES (256 * KIB)
 #define RX_FRAMES 64
 #define RX_BYTES (256 * KIB)
+#define RX_BUFFER 256 /* what a look at a buffer counts for beside the bytes */
 
 #define FRAME_EXTRA (NET_FRAME_MIN + 4) /* what the MTU does not count: addresses, tag, type */
 
@@ -290,7 +291,7 @@ static void rx_publish(struct virtio_net *n)
 }
 
 /* Moves a frame, or what is left of it, into as many buffers as there are. */
-static enum rx rx_move(struct virtio_net *n, u32 size, const struct net_offload *offload)
+static enum rx rx_move(struct virtio_net *n, u32 size, const struct net_offload *offload, u64 *bytes)
 {
 	const u8 *frame = net_peek_frame(n->port);
 	struct virtq *q = rx_queue(n);
@@ -298,6 +299,7 @@ static enum rx rx_move(struct virtio_net *n, u32 size, const struct net_offload 
 	do {
 		u64 room;
 
+		*bytes += RX_BUFFER;
 		if (rx_take(n, q) != VIRTQ_TAKEN)
 			return RX_NO_BUFFERS;
 		room = n->chain.writable_size - (n->rx.buffers ? 0 : HEADER_SIZE);
@@ -316,7 +318,7 @@ static enum rx rx_move(struct virtio_net *n, u32 size, const struct net_offload 
 	return RX_MORE;
 }
 
-/* Does what there is to do about the next frame; counts its bytes. */
+/* Does what there is to do about the next frame; counts its bytes and buffers. */
 static enum rx rx_next(struct virtio_net *n, u64 *bytes)
 {
 	struct net_offload offload;
@@ -328,7 +330,7 @@ static enum rx rx_next(struct virtio_net *n, u64 *bytes)
 	if (!virtio_running(&n->v))
 		n->rx.buffers = 0;
 	else if (n->rx.buffers || rx_begin(n, net_peek_frame(n->port), size, &offload))
-		return rx_move(n, size, &offload);
+		return rx_move(n, size, &offload, bytes);
 	net_drop(n->port);
 	return RX_MORE;
 }

@@ -95,6 +95,10 @@ void net_port_get_stats(const struct net_port *p, struct net_port_stats *stats);
 int net_send(struct net_port *p, const struct net_offload *offload, const struct io_segment *segments,
 	     unsigned count);
 
+/* About how many bytes were copied by the last call of net_send(), for those who bound their turns: a
+ * frame may have gone to many. */
+u64 net_send_cost(const struct net_port *p);
+
 /* ---- What waits for a port; by one task at a time */
 
 /* The next frame: its bytes and offloads; 0 when there is none. */

@@ -21,6 +21,7 @@ struct net_port {
 	struct net_port_config config;
 	u8 *buffer; /* of a page at least, so that records lie on lines */
 	u64 size;   /* a power of two */
+	u64 cost;   /* of the owner's last net_send() */
 
 	/* The switch's lock guards these. */
 	u64 learned;      /* the source address that was learned last, and when */
