@@ -102,6 +102,16 @@ static bool shares_pages(int node, const struct lent_device *d)
 	return false;
 }
 
+/* Devicetree Specification 0.4, 3.4 and 3.5. */
+static bool is_memory(int node)
+{
+	const void *fdt = bare_fdt();
+	const char *type = fdt_getprop(fdt, node, "device_type", NULL);
+	const char *parent = fdt_get_name(fdt, fdt_parent_offset(fdt, node), NULL);
+
+	return (type && strcmp(type, "memory") == 0) || (parent && strcmp(parent, "reserved-memory") == 0);
+}
+
 static bool regs_are_sane(const struct lent_device *d)
 {
 	for (unsigned i = 0; i < d->reg_count; i++)
@@ -142,7 +152,8 @@ static bool irq_arrives(void *arg)
 static bool irqs_take(const struct lent_device *d)
 {
 	for (unsigned i = 0; i < d->irq_count; i++) {
-		if (irq_count == LENT_MAX)
+		/* While the guest is at it, all devices of the source would be silent. */
+		if (irq_count == LENT_MAX || irq_is_taken(d->irqs[i]))
 			return false;
 		irqs[irq_count].irq = d->irqs[i];
 		if (!irq_register(d->irqs[i], irq_arrives, &irqs[irq_count++]))
@@ -190,6 +201,8 @@ static const char *refusal(const struct host_device_config *c, struct lent_devic
 	if (node < 0)
 		return "the host's device tree has no such node";
 	*d = (struct lent_device){ .tree = fdt, .node = node };
+	if (is_memory(node))
+		return "it is memory, and no device";
 	if (is_one_of(node, own, ARRAY_SIZE(own)))
 		return "the hypervisor needs this device itself";
 	if (!regs_read(node, d) || !regs_are_sane(d))
@@ -206,11 +219,14 @@ static const char *refusal(const struct host_device_config *c, struct lent_devic
 	return NULL;
 }
 
+/* A node has more than one path: its unit address may be left out, an alias may stand for it. */
 static bool taken_before(const struct system_config *config, const struct device_config *d)
 {
+	int node = fdt_path_offset(bare_fdt(), d->host.path);
+
 	for (const struct device_config *o = config->devices; o < d; o++)
-		if (o->kind == DEVICE_HOST && strcmp(o->host.path, d->host.path) == 0)
-			return true;
+		if (o->kind == DEVICE_HOST && fdt_path_offset(bare_fdt(), o->host.path) == node)
+			return node >= 0;
 	return false;
 }
 
@@ -222,7 +238,7 @@ static bool device_check(const struct system_config *config, const struct vm_con
 
 	if (d->kind != DEVICE_HOST)
 		return true;
-	why = taken_before(config, d) ? "another VM has it" : refusal(&d->host, &lent);
+	why = taken_before(config, d) ? "it is given away already" : refusal(&d->host, &lent);
 	if (!why && !irqs_take(&lent))
 		why = "its interrupts cannot be had";
 	if (why)

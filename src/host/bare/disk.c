@@ -36,6 +36,8 @@ enum { STATUS_OK = 0, STATUS_IOERR = 1, STATUS_UNSUPP = 2, STATUS_NONE = 0xff };
 #define SLOTS_MAX 64
 #define TABLE_SIZE 72 /* 64 KiB in pages at the worst offset, header and status, and a few */
 #define BLOCK_SIZE_MAX 65536
+#define TRANSFER_MAX MIB     /* of a request: users share the disk by requests */
+#define CLEAR_MAX (64 * MIB)
 
 /* What the device reads and writes beside the data, of one slot. */
 struct slot_memory {
@@ -323,15 +325,25 @@ static void request_end(struct disk *d, u16 n, int status, struct block_request 
 	*tail = &r->next;
 }
 
-/* Nothing that it was given is safe before it is reset. */
+/* Whether the request gave it memory. */
+static bool request_has_memory(const struct block_request *r)
+{
+	return r->op == BLOCK_READ || r->op == BLOCK_WRITE;
+}
+
+/* Nothing that it was given is safe before it is reset. If it does not stop, memory stays given: whose
+ * it is never ends, rather than that another VM gets it. */
 static void disk_break(struct disk *d, const char *why, struct block_request ***tail)
 {
+	bool stops;
+
 	log_line("host: disk %u: %s: not used any more", d->index, why);
 	d->broken = true;
-	if (!virtio_host_reset(d->device))
-		log_line("host: disk %u: and it does not stop", d->index);
+	stops = virtio_host_reset(d->device);
+	if (!stops)
+		log_line("host: disk %u: and it does not stop: what it was given stays so", d->index);
 	for (u16 n = 0; n < d->slot_count; n++)
-		if (d->slots[n].request)
+		if (d->slots[n].request && (stops || !request_has_memory(d->slots[n].request)))
 			request_end(d, n, -EIO, tail);
 }
 
@@ -609,7 +621,8 @@ struct block *bare_disk_open(const char *name)
 	u->block = (struct block){ .ops = &disk_ops, .sectors = d->sectors, .block_size = d->block_size,
 		.read_only = d->read_only, .volatile_cache = d->volatile_cache,
 		.discard = d->range_max[0] && !d->read_only,
-		.write_zeroes = d->range_max[1] && !d->read_only };
+		.write_zeroes = d->range_max[1] && !d->read_only,
+		.transfer_max = TRANSFER_MAX, .clear_max = CLEAR_MAX };
 	memcpy(u->block.id, d->id, sizeof(d->id));
 	lock_take(&d->lock);
 	list_push_back(&d->users, &u->link);

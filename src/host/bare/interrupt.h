@@ -20,6 +20,8 @@ const char *irqchip_name(void);
  * ever. False: there is no such source, or no controller.
  */
 bool irq_register(u32 source, bool (*fn)(void *arg), void *arg);
+/* Whether somebody registered for the source. */
+bool irq_is_taken(u32 source);
 /* For a handler that returned false, from any hart. */
 void irq_complete(u32 source);
 /* Serves what is pending for this hart. */

@@ -56,7 +56,7 @@ struct nic_command {
 #define BUDGET 64         /* frames one way, then the other */
 #define WIPE_MS 10        /* what was sent stays in its buffer for so long at most */
 #define PORT_BUFFER (512 * KIB)
-#define PATIENCE_MS 10    /* waiting for room, at most; half of the time gives new patience */
+#define PATIENCE_MS 10    /* waiting for room, at most; an eighth of the time gives new patience */
 #define TRIES 4
 
 /* A queue whose descriptor n always stands for buffer n. */
@@ -182,16 +182,20 @@ static unsigned receive_gather(struct nic *n, u16 first, u32 len, struct io_segm
 	return pieces;
 }
 
+static bool transmit_some(struct nic *n);
+
 /* Waits for room in the switch. True: there may be some. */
 static bool receive_wait(struct nic *n)
 {
 	u64 now = host_time(), max = host_timebase() * PATIENCE_MS / 1000, until;
 
-	n->patience = min_u64(n->patience + (now - n->patience_at) / 2, max);
+	n->patience = min_u64(n->patience + (now - n->patience_at) / 8, max);
 	n->patience_at = now;
 	until = now + n->patience;
-	while (!__atomic_load_n(&n->may_send, __ATOMIC_ACQUIRE) && host_time() < until)
-		host_sleep(until);
+	/* What the VMs send need not wait. */
+	while (n->works && !__atomic_load_n(&n->may_send, __ATOMIC_ACQUIRE) && host_time() < until)
+		if (!transmit_some(n))
+			host_sleep(until);
 	now = host_time();
 	n->patience -= min_u64(n->patience, now - n->patience_at);
 	n->patience_at = now;
@@ -250,8 +254,9 @@ static bool receive_some(struct nic *n)
 {
 	unsigned count = 0;
 
-	while (count < BUDGET && receive_one(n))
-		count++;
+	/* Frames may be large. */
+	for (; count < BUDGET && n->works && receive_one(n); count++)
+		host_yield();
 	if (n->works)
 		queue_publish(n, &n->receive);
 	return count != 0;
@@ -304,6 +309,7 @@ static bool transmit_some(struct nic *n)
 			transmit_fill(n, &offload, size);
 		else
 			net_drop(n->port);
+		host_yield();
 	}
 	if (n->works)
 		queue_publish(n, &n->transmit);

@@ -128,6 +128,11 @@ bool irq_register(u32 source, bool (*fn)(void *arg), void *arg)
 	return context >= 0;
 }
 
+bool irq_is_taken(u32 source)
+{
+	return source < SOURCES_MAX && __atomic_load_n(&plic.first[source], __ATOMIC_ACQUIRE);
+}
+
 /*
  * For a moment both harts may be told: the second finds nothing to claim. The former one may be
  * between claim and completion, and completes in vain once its context has the source no more
