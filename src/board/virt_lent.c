@@ -128,7 +128,8 @@ static bool property_is_copied(const char *name)
 	static const char *const left_out[] = {
 		"reg", "ranges", "interrupts", "interrupts-extended", "interrupt-parent", "phandle",
 		"linux,phandle", "clocks", "assigned-clocks", "resets", "power-domains", "dmas", "iommus",
-		"msi-parent", "pinctrl-0", "dma-coherent", "status",
+		"msi-parent", "pinctrl-0", "dma-coherent", "status", "dma-ranges", "interrupt-map",
+		"interrupt-map-mask", "iommu-map", "msi-map", "memory-region",
 	};
 	size_t len = strlen(name);
 
