@@ -59,7 +59,9 @@ FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 GUESTS := $(patsubst tests/guest/%.c,$(BUILD)/guest/%,$(GUEST_SRC)) \
 	  $(if $(RT_SRC),$(BUILD)/guest/rt) \
 	  $(patsubst bench/guest/%.c,$(BUILD)/guest/bench-%,$(BENCH_SRC))
-LINUX := $(addprefix $(BUILD)/guest/,Image initramfs.cpio.gz)
+LINUX := $(addprefix $(BUILD)/guest/,Image initramfs.cpio.gz \
+	   $(if $(wildcard $(CACHE)/guest/tools),initramfs-tools.cpio.gz) \
+	   $(if $(wildcard $(CACHE)/guest/grub.efi),boot-disk.img))
 
 .PHONY: all image firmware command guests linux tests unit fuzzers fuzz fuzz-corpus check \
 	clang-check clean
@@ -168,6 +170,38 @@ $(BUILD)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOST) $(WARNINGS) -c -o $@ $<
 
+# --- the command on RISC-V Linux -------------------------------------------------
+#
+# The same command, whose `run` has the VMs in its own process, over KVM: one static file.
+
+HOSTED_CROSS ?= riscv64-linux-gnu-
+HOSTED_DIRS := $(PORTABLE_DIRS) engine/kvm host/linux
+# `run` under QEMU is the workstation's.
+HOSTED_SRC := $(call sources,$(HOSTED_DIRS)) $(sort $(filter-out %_test.c,$(wildcard src/main/linux*.c))) \
+	      src/main/outside.c $(filter-out %/main.c %/cmd_run.c,$(CLI_SRC))
+HOSTED := $(COMMON) -O2 -pthread -ffunction-sections -fdata-sections
+
+.PHONY: hosted
+hosted: $(BUILD)/hosted/bulkhead
+all: $(if $(shell command -v $(HOSTED_CROSS)gcc),hosted)
+
+$(BUILD)/hosted/bulkhead: $(BUILD)/hosted/bulkhead.elf
+	$(call say,STRIP)
+	$(Q)$(HOSTED_CROSS)strip -o $@ $<
+
+$(BUILD)/hosted/bulkhead.elf: $(call objects,hosted,$(HOSTED_SRC)) $(BUILD)/hosted/libfdt.a
+	$(call say,LINK)
+	$(Q)$(HOSTED_CROSS)gcc $(HOSTED) -static -Wl,--gc-sections -Wl,--build-id=none -o $@ $^
+
+# Its host is portable as far as Linux goes, and tested on the workstation.
+HOSTED_TESTS := $(filter $(BUILD)/x86/src/host/linux/%,$(TESTS))
+$(HOSTED_TESTS): $(call objects,x86,$(call sources,host/linux))
+
+$(BUILD)/hosted/%.o: %.c Makefile $(DTC)/libfdt/libfdt.h
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTED_CROSS)gcc $(HOSTED) $(WARNINGS) -isystem $(DTC)/libfdt -c -o $@ $<
+
 # --- unit tests -------------------------------------------------------------------
 #
 # A test links with the portable code, with the command's, and with the file beside
@@ -184,7 +218,7 @@ sibling = $(patsubst %.c,$(BUILD)/x86/%.o,$(wildcard $(patsubst $(BUILD)/x86/%_t
 .SECONDEXPANSION:
 $(TESTS): %: %.o $$(filter-out $(X86_OBJ),$$(call sibling,%)) $(BUILD)/x86/libportable.a
 	$(call say,LINK)
-	$(Q)$(CC) $(X86) -o $@ $^ -lcmocka -lfdt
+	$(Q)$(CC) $(X86) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt
 
 $(BUILD)/x86/%.o: %.c Makefile
 	$(call say,CC)
@@ -225,11 +259,16 @@ $(DTC)/libfdt/libfdt.h:
 	$(error $@ is missing: run tools/setup)
 
 $(BUILD)/bare/libfdt.a: $(FDT_SRC:%=$(BUILD)/bare/libfdt/%.o)
+$(BUILD)/hosted/libfdt.a: $(FDT_SRC:%=$(BUILD)/hosted/libfdt/%.o)
 $(BUILD)/fuzz/libfdt.a: $(FDT_SRC:%=$(BUILD)/fuzz/libfdt/%.o)
 
 $(FDT_SRC:%=$(BUILD)/bare/libfdt/%.o): $(BUILD)/bare/libfdt/%.o: $(DTC)/libfdt/libfdt.h Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CROSS)gcc $(BARE) -w -I$(DTC)/libfdt -c -o $@ $(DTC)/libfdt/$*.c
+
+$(FDT_SRC:%=$(BUILD)/hosted/libfdt/%.o): $(BUILD)/hosted/libfdt/%.o: $(DTC)/libfdt/libfdt.h Makefile
+	@mkdir -p $(@D)
+	$(Q)$(HOSTED_CROSS)gcc $(HOSTED) -w -I$(DTC)/libfdt -c -o $@ $(DTC)/libfdt/$*.c
 
 $(FDT_SRC:%=$(BUILD)/fuzz/libfdt/%.o): $(BUILD)/fuzz/libfdt/%.o: $(DTC)/libfdt/libfdt.h Makefile
 	@mkdir -p $(@D)
@@ -272,10 +311,31 @@ $(BUILD)/guest/%.elf: $(BUILD)/guest/obj/tests/guest/%.o $(GUEST_LIB) $(GUEST_LD
 $(BUILD)/guest/%.bin: $(BUILD)/guest/%.elf
 	$(Q)$(CROSS)objcopy -O binary $< $@
 
-$(BUILD)/guest/initramfs.cpio.gz: tools/make-initramfs systems/linux/init $(CACHE)/guest/busybox
+MODULES := $(CACHE)/guest/modules
+INITRAMFS := tools/make-initramfs systems/linux/init $(CACHE)/guest/busybox $(MODULES)/virtio_mmio.ko
+make_initramfs = tools/make-initramfs $(CACHE)/guest/busybox systems/linux/init $(MODULES) $@
+
+$(BUILD)/guest/initramfs.cpio.gz: $(INITRAMFS)
 	$(call say,CPIO)
 	@mkdir -p $(@D)
-	$(Q)tools/make-initramfs $(CACHE)/guest/busybox systems/linux/init $@
+	$(Q)$(make_initramfs)
+
+# The same with programs that tests of disks and networks run.
+$(BUILD)/guest/initramfs-tools.cpio.gz: $(INITRAMFS) $(CACHE)/guest/tools/usr/bin/fio
+	$(call say,CPIO)
+	@mkdir -p $(@D)
+	$(Q)$(make_initramfs) $(CACHE)/guest/tools
+
+# A disk to boot from, and the initramfs on it that mounts it.
+$(BUILD)/guest/initramfs-disk.cpio.gz: $(INITRAMFS) systems/linux/init-disk
+	$(call say,CPIO)
+	@mkdir -p $(@D)
+	$(Q)tools/make-initramfs $(CACHE)/guest/busybox systems/linux/init-disk $(MODULES) $@
+
+$(BUILD)/guest/boot-disk.img: tools/make-boot-disk $(CACHE)/guest/grub.efi $(CACHE)/guest/Image \
+		$(BUILD)/guest/initramfs-disk.cpio.gz $(BUILD)/guest/initramfs.cpio.gz
+	$(call say,DISK)
+	$(Q)$^ $@
 
 # The stock kernel, U-Boot and the installer stay in the cache; system descriptions
 # find them in the build folder.

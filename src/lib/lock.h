@@ -1,7 +1,8 @@
 /*
  * A spin lock. Holders never sleep and are never preempted on bare metal (the
  * hypervisor runs with interrupts off), so a waiter waits for a few hundred
- * instructions at most. The lock order is in docs/architecture.md.
+ * instructions at most. As a process on Linux they may be: a waiter then lets
+ * others run. The lock order is in docs/architecture.md.
  */
 #ifndef LIB_LOCK_H
 #define LIB_LOCK_H
@@ -12,11 +13,19 @@ struct lock {
 	u32 held;
 };
 
+#ifdef __linux__
+#include <sched.h>
+
+static inline void lock_wait(void) { sched_yield(); }
+#else
+static inline void lock_wait(void) { __asm__ volatile("" ::: "memory"); }
+#endif
+
 static inline void lock_take(struct lock *l)
 {
 	while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE))
 		while (__atomic_load_n(&l->held, __ATOMIC_RELAXED))
-			__asm__ volatile("" ::: "memory");
+			lock_wait();
 }
 
 static inline bool lock_try(struct lock *l)

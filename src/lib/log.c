@@ -8,9 +8,9 @@ enum { LOG_LINE_SIZE = 256 };
 
 static log_sink_fn *log_sink;
 
-void log_set_sink(log_sink_fn *sink)
+log_sink_fn *log_set_sink(log_sink_fn *sink)
 {
-	__atomic_store_n(&log_sink, sink, __ATOMIC_RELEASE);
+	return __atomic_exchange_n(&log_sink, sink, __ATOMIC_ACQ_REL);
 }
 
 /* A name taken from a file must not forge a second line or move the cursor. */

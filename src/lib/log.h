@@ -10,7 +10,8 @@
 /* Receives whole lines, without the newline; must not log. Any context. */
 typedef void log_sink_fn(const char *line, size_t len);
 
-void log_set_sink(log_sink_fn *sink);
+/* Returns the former one. */
+log_sink_fn *log_set_sink(log_sink_fn *sink);
 /* Formats one line (at most 255 bytes; longer ones are cut and end in "..."). */
 void log_line(const char *fmt, ...) printf_like(1, 2);
 

@@ -40,6 +40,9 @@ struct engine_ops {
 	const char *name;
 	/* Guests read the host's time: nothing can be subtracted from it, and it does not begin at 0. */
 	bool host_time;
+	/* The engine keeps the harts' states (SBI, "HSM") itself: to the core every hart is started, and
+	 * run() waits while it is not. */
+	bool own_harts;
 	/* Bytes that it may take of a VM's account beside what every VM may: once, and for each vCPU. */
 	u64 vm_memory, vcpu_memory;
 

@@ -194,7 +194,7 @@ int vcpu_create(struct vm *vm, u32 id)
 	vm->vcpus[id] = v;
 	v->vm = vm;
 	v->id = id;
-	v->hsm = SBI_HSM_STOPPED;
+	v->hsm = vm->engine->own_harts ? SBI_HSM_STARTED : SBI_HSM_STOPPED;
 	v->priv = host_private_alloc(vm->space, sizeof(*v->priv));
 	err = v->priv ? vm->engine->vcpu_init(v) : -ENOMEM;
 	if (err)

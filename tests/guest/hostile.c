@@ -30,6 +30,7 @@ static insn *const stores[] = { do_sb, do_sh, do_sw, do_sd, do_amo, do_sc };
 static u64 seed = 0x123456789abcdef1;
 static u64 ram_end;
 static bool native; /* on firmware that trusts its addresses */
+static bool kvm;    /* on a kernel that takes the pages of a fence one by one, however many */
 
 static u64 pick(u64 n) { return random_next(&seed) % n; }
 
@@ -112,6 +113,15 @@ static u64 wild_value(void)
 
 static u64 zeroes[8]; /* what the debug console may print */
 
+/* Away from the end of all addresses, and not long. */
+static void fence_bound(u64 *start, u64 *size)
+{
+	if (!kvm)
+		return;
+	*start &= BIT(48) - 1;
+	*size &= BIT(20) - 1;
+}
+
 static void wild_call(void)
 {
 	u64 a[8];
@@ -130,6 +140,8 @@ static void wild_call(void)
 	} else if (a[7] == SBI_DBCN && a[0] < 1ul << 40) {
 		a[0] = ~a[0]; /* far more than there is: no flood of output */
 	}
+	if (a[7] == SBI_RFENCE)
+		fence_bound(&a[2], &a[3]);
 	try_insn(ecall_all, (u64)a, 0);
 }
 
@@ -238,6 +250,14 @@ static void tables(void)
 	trapped("tables full of garbage", before);
 }
 
+static void wild_remote_fence(void)
+{
+	u64 start = wild_value(), size = wild_value();
+
+	fence_bound(&start, &size);
+	sbi_call(SBI_RFENCE, pick(3), 0, -1, start, size, pick(65536));
+}
+
 static void fences(void)
 {
 	for (u64 i = 0; i < 20000; i++) {
@@ -245,8 +265,7 @@ static void fences(void)
 		if (i % 16 == 0)
 			fence_i();
 		if (i % 32 == 0)
-			sbi_call(SBI_RFENCE, pick(3), 0, -1, wild_value(), wild_value(),
-				 pick(65536));
+			wild_remote_fence();
 	}
 	survived("a storm of fences");
 }
@@ -303,6 +322,7 @@ void guest_main(void)
 
 	ram_end = RAM_BASE + ram_size();
 	native = bootarg_number("native", 0);
+	kvm = bootarg_number("kvm", 0);
 	addresses();
 	calls();
 	csrs();

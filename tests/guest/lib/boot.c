@@ -82,13 +82,20 @@ void hart_enter(void)
 		sbi_call(SBI_HSM, HSM_STOP);
 }
 
+/* KVM calls a hart that waits in a wfi suspended. */
+static bool hart_state_is(s64 found, s64 state)
+{
+	return found == state ||
+	       (state == HSM_STARTED && found == HSM_SUSPENDED && bootarg_number("kvm", 0));
+}
+
 bool hart_wait(u64 id, s64 state)
 {
 	u64 end = time_read() + 10 * timer_frequency();
 
 	while (time_read() < end) {
 		struct sbiret r = sbi_call(SBI_HSM, HSM_STATUS, id);
-		if (r.error == SBI_SUCCESS && r.value == state)
+		if (r.error == SBI_SUCCESS && hart_state_is(r.value, state))
 			return true;
 	}
 	return false;
