@@ -12,8 +12,9 @@ usage() {
 	each other, on bare metal as QEMU emulates it. What to type is shown on its console;
 	Ctrl-A X leaves QEMU at any time.
 
-	  --batch  without a terminal: the Linux machines report userspace and power off, the
-	           real-time program prints one histogram and stops; exit code 0 if all did
+	  --batch  without a terminal: the Linux machines report userspace, one pings the other
+	           and both power off, the real-time program prints one histogram and stops;
+	           exit code 0 if all did
 	  --no-h   on a machine whose harts lack the H extension
 
 	Other options go to "bulkhead run"; see build/bulkhead run --help.

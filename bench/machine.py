@@ -25,7 +25,7 @@ NOW = "bulkhead.exec=/bin/bench-now"
 NEWEST_OPENSBI = cache() / "firmware/opensbi-newest.bin"
 # The kernel tests its ciphers in the background for a while after userspace is there.
 WORK = "cryptomgr.notests bulkhead.exec=/bin/bench-work"
-PROGRAMS = ["now", "work", "nothing"]  # bench/linux/*.c, each /bin/bench-* in the guest
+PROGRAMS = ["now", "work", "nothing", "disk", "network"]  # bench/linux/*.c: /bin/bench-* in guests
 PROGRAM_FLAGS = ("-march=rv64imac -misa-spec=2.2 -mabi=lp64 -O2 -ffreestanding -nostdlib -static"
 	" -Wall -Wextra -Werror -Wl,--no-relax,--build-id=none,-Tdata=0x100000 -s").split()
 CROSS = os.environ.get("CROSS", "riscv64-unknown-elf-")

@@ -10,8 +10,10 @@
 /* linux/include/uapi/asm-generic/unistd.h */
 enum {
 	SYS_DUP3 = 24, SYS_OPENAT = 56, SYS_CLOSE = 57, SYS_PIPE2 = 59, SYS_READ = 63, SYS_WRITE = 64,
-	SYS_EXIT = 93, SYS_NANOSLEEP = 101, SYS_GETPPID = 173, SYS_MUNMAP = 215, SYS_CLONE = 220,
-	SYS_EXECVE = 221, SYS_MMAP = 222, SYS_MADVISE = 233, SYS_WAIT4 = 260,
+	SYS_PREAD64 = 67, SYS_PWRITE64 = 68, SYS_EXIT = 93, SYS_NANOSLEEP = 101, SYS_GETPPID = 173,
+	SYS_SOCKET = 198, SYS_BIND = 200, SYS_LISTEN = 201, SYS_ACCEPT = 202, SYS_CONNECT = 203,
+	SYS_SETSOCKOPT = 208, SYS_MUNMAP = 215, SYS_CLONE = 220, SYS_EXECVE = 221, SYS_MMAP = 222,
+	SYS_MADVISE = 233, SYS_WAIT4 = 260,
 };
 
 /* Returns what the kernel does: an error is -errno. */
@@ -75,6 +77,27 @@ static inline void __attribute__((noreturn)) process_exit(int code)
 	__builtin_unreachable();
 }
 
+/* Lets the kernel finish what it does in the background, after it has started and after a test. */
+static inline void process_settle(void)
+{
+	static const struct { long seconds, nanoseconds; } time = { 1, 0 };
+
+	system_call(SYS_NANOSLEEP, &time);
+}
+
 void _start(void);
+
+/*
+ * A program that takes arguments begins with PROGRAM_WITH_ARGUMENTS and has this function. @stack
+ * is as the kernel left it: the number of arguments, then a pointer to each of them.
+ */
+void __attribute__((noreturn)) program(const unsigned long *stack);
+#define PROGRAM_WITH_ARGUMENTS asm(".globl _start\n_start: mv a0, sp\n j program\n")
+
+/* Argument @n, 0 being the program's name; NULL if there are not so many. */
+static inline const char *argument(const unsigned long *stack, unsigned long n)
+{
+	return n < stack[0] ? (const char *)stack[1 + n] : NULL;
+}
 
 #endif

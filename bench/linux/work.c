@@ -186,20 +186,12 @@ static const struct test {
 	{ "gzip", gzip, 0, 1 },
 };
 
-/* The kernel has things to finish in the background, after it has started and after each test. */
-static void settle(void)
-{
-	static const struct { long seconds, nanoseconds; } time = { 1, 0 };
-
-	system_call(SYS_NANOSLEEP, &time);
-}
-
 void _start(void)
 {
 	for (const struct test *t = tests; t < tests + sizeof tests / sizeof *tests; t++) {
 		unsigned long took = FAILED;
 
-		settle();
+		process_settle();
 		if (!t->first || t->run(t->first) != FAILED)
 			took = t->run(t->times);
 		if (took != FAILED)
