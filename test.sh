@@ -80,7 +80,7 @@ run_system() {
 	local report=$build/system.xml bad skipped
 
 	headline "Guest programs and systems under QEMU"
-	build_for image firmware command guests linux || return
+	build_for image firmware command guests linux hosted || return
 	rm -f "$report"
 	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider --junitxml="$report" \
 		-v -ra --tb=short tests/system "$@"
