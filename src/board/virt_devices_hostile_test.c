@@ -53,7 +53,9 @@ static bool give_shared(struct vm *v unused, const struct device_config *c unuse
 {
 	static const struct host_extent extent = { .pa = 0x12345000, .size = 4096 };
 
-	*s = (struct vm_shared){ .region = &region, .id = 1, .size = 4096, .extents = &extent, .count = 1 };
+	*s = (struct vm_shared){
+		.region = &region, .id = 1, .size = 4096, .extents = &extent, .count = 1,
+	};
 	return true;
 }
 

@@ -15,7 +15,32 @@
 
 /* ---- Where the registers go */
 
-static bool place_is_free(const struct vm *vm, const struct virt_lent *l, u64 base, u64 size)
+/* Where the pages of a piece of registers are in the guest. */
+static u64 pages_of(const struct lent_device *d, unsigned i, u64 *size)
+{
+	u64 first = align_down(d->regs[i].base, PAGE);
+
+	*size = align_up(d->regs[i].base + d->regs[i].size, PAGE) - first;
+	return first;
+}
+
+/* The end of what was mapped before and lies in the way: the devices before the @n-th, and @regs
+ * pieces of that; 0 if nothing does. */
+static u64 lent_in_the_way(const struct virt_lent *l, unsigned n, unsigned regs, u64 base, u64 size)
+{
+	for (unsigned k = 0; k <= n; k++) {
+		for (unsigned i = 0; i < (k < n ? l->devices[k].reg_count : regs); i++) {
+			u64 other = align_down(l->gpa[k][i], PAGE), other_size;
+
+			pages_of(&l->devices[k], i, &other_size);
+			if (range_overlaps(base, size, other, other_size))
+				return other + other_size;
+		}
+	}
+	return 0;
+}
+
+static bool place_is_free(const struct vm *vm, u64 base, u64 size)
 {
 	if (base + size < base || base + size > VIRT_SHARED)
 		return false;
@@ -25,20 +50,20 @@ static bool place_is_free(const struct vm *vm, const struct virt_lent *l, u64 ba
 		if (range_overlaps(base, size, d->base, d->size))
 			return false;
 	}
-	/* What was moved lies there. */
-	return !range_overlaps(base, size, VIRT_LENT, l->gpa_end - VIRT_LENT);
+	return true;
 }
 
 /* Where the host has them, so that programs with fixed addresses run; elsewhere when the guest
- * machine has something of its own there. */
-static u64 place(const struct vm *vm, struct virt_lent *l, u64 base, u64 size)
+ * machine has something of its own there. 0: nowhere. */
+static u64 place(const struct vm *vm, const struct virt_lent *l, unsigned n, unsigned i)
 {
-	u64 moved = l->gpa_end;
+	u64 size, base = pages_of(&l->devices[n], i, &size), end;
 
-	if (place_is_free(vm, l, base, size))
+	if (place_is_free(vm, base, size) && !lent_in_the_way(l, n, i, base, size))
 		return base;
-	l->gpa_end += size;
-	return moved;
+	for (base = VIRT_LENT; (end = lent_in_the_way(l, n, i, base, size)); base = end)
+		;
+	return place_is_free(vm, base, size) ? base : 0;
 }
 
 static int map_registers(struct vm *vm, struct virt_lent *l, unsigned n)
@@ -46,10 +71,8 @@ static int map_registers(struct vm *vm, struct virt_lent *l, unsigned n)
 	const struct lent_device *d = &l->devices[n];
 
 	for (unsigned i = 0; i < d->reg_count; i++) {
-		u64 first = align_down(d->regs[i].base, PAGE);
-		u64 size = align_up(d->regs[i].base + d->regs[i].size, PAGE) - first;
-		u64 gpa = place(vm, l, first, size);
-		int err = vm->engine->map(vm, gpa, first, size, PROT_R | PROT_W);
+		u64 size, first = pages_of(d, i, &size), gpa = place(vm, l, n, i);
+		int err = gpa ? vm->engine->map(vm, gpa, first, size, PROT_R | PROT_W) : -ENOSPC;
 
 		if (err)
 			return err;
@@ -91,6 +114,8 @@ static int lend_one(struct vm *vm, struct virt_lent *l, const struct device_conf
 		return -ENODEV;
 	}
 	err = map_registers(vm, l, n);
+	if (err == -ENOSPC)
+		snprintf(vm->failure, sizeof(vm->failure), "%.50s has more registers than fit", c->host.path);
 	if (err)
 		return err;
 	l->count++;
@@ -103,7 +128,6 @@ int virt_lent(struct vm *vm, struct virt_lent *l, struct dev *plic)
 	int err = 0;
 
 	l->source_end = VIRT_IRQ_LENT;
-	l->gpa_end = VIRT_LENT;
 	for (u32 i = 0; !err && i < vm->config.device_count; i++)
 		if (vm->config.devices[i].kind == DEVICE_HOST)
 			err = lend_one(vm, l, &vm->config.devices[i], plic);

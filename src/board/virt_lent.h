@@ -16,7 +16,6 @@ struct virt_lent {
 	unsigned source[VIRT_LENT_MAX];        /* of its PLIC: the first of each device */
 	unsigned source_end;
 	u32 irq_of[VIRT_LENT_MAX * LENT_IRQS_MAX]; /* by source, from VIRT_IRQ_LENT on: the host's */
-	u64 gpa_end;
 };
 
 /* Maps the registers and joins the interrupts of what the VM's description names; after all
