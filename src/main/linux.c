@@ -14,6 +14,7 @@
 #include "host/linux/linux.h"
 #include "lib/log.h"
 #include "main/cli/report.h"
+#include "main/linux_control.h"
 #include "main/outside.h"
 #include "vm/vm.h"
 
@@ -256,5 +257,6 @@ int linux_run(const struct system_config *config, const struct linux_run *run)
 	linux_console_init(config->vm_count, run->batch);
 	if (!outside_init(config, &lend) || !create_vms(config))
 		return 1;
+	control_start(run->file);
 	return run_vms(run);
 }

@@ -22,6 +22,7 @@ const struct system_config *linux_system_make(const struct linux_options *option
 enum linux_end { LINUX_ENDED, LINUX_FAILED, LINUX_SIGNALLED };
 
 struct linux_run {
+	const char *file; /* the system's, which gives it its name; "": none */
 	bool batch;    /* not for a person: no terminal, and no input */
 	u32 timeout;   /* seconds, 0: none */
 };

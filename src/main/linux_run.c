@@ -59,6 +59,7 @@ static enum cli_result run_system(const struct operands *operands)
 		report_error("run: either a system or the options of a single VM");
 		return CLI_USAGE;
 	}
+	run.file = operands->system;
 	config = system_find(operands->system, &result);
 	return config ? (enum cli_result)linux_run(config, &run) : result;
 }

@@ -8,6 +8,7 @@
 #define COMMAND_WORDS_MAX 16 /* of a line */
 
 struct vm;
+struct vm_facts;
 
 enum command_words { /* what may follow the command */
 	WORDS_NONE,
@@ -36,5 +37,7 @@ complete_word_fn command_name, command_vm_name;
 void command_list(struct shell *, const struct command *, struct vm *, const char *);
 void command_life(struct shell *, const struct command *, struct vm *, const char *);
 void command_info(struct shell *, const struct command *, struct vm *, const char *);
+/* What command_info() shows; @facts is room that it needs. */
+void command_info_show(struct term *t, struct vm *vm, struct vm_facts *facts);
 
 #endif

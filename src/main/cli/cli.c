@@ -7,16 +7,20 @@
 #include "main/cli/report.h"
 #include "vm/config_text.h"
 
-static const struct command *const commands[] = { &check_command, &pack_command, &run_command };
+static const struct command *const commands[] = {
+	&check_command, &pack_command, &run_command, &list_command, &info_command, &log_command,
+	&start_command, &stop_command, &kill_command, &pause_command, &resume_command,
+	&restart_command,
+};
 
 static void usage_print(FILE *out)
 {
-	fputs("usage: bulkhead COMMAND [options] SYSTEM.dts\n\n"
+	fputs("usage: bulkhead COMMAND [options] SYSTEM.dts\n       bulkhead COMMAND [options] [VM...]\n\n"
 	      "Runs virtual machines on RISC-V; a system description says which.\n\n"
 	      "commands:\n", out);
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-6s %s\n", commands[i]->name, commands[i]->brief);
-	fputs("  help   print this, or the help of a command: bulkhead help run\n\n"
+		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->brief);
+	fputs("  help     print this, or the help of a command: bulkhead help run\n\n"
 	      "docs/system-description.md tells what a description is made of.\n", out);
 }
 

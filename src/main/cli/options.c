@@ -140,9 +140,44 @@ static enum options_result option_read(const struct command *command, int argc, 
 	return value_store(command, option, value);
 }
 
+static enum options_result operand_read(const struct command *command, struct operands *operands,
+					const char *word)
+{
+	if (command->wanted == OPERANDS_SYSTEM && operands->system) {
+		report_error("%s: one system at a time, but there are '%s' and '%s'", command->name,
+			     operands->system, word);
+		return wrong(command);
+	}
+	if (command->wanted == OPERANDS_NONE) {
+		report_error("%s: takes no '%s'", command->name, word);
+		return wrong(command);
+	}
+	if (operands->count == OPERANDS_MAX) {
+		report_error("%s: at most %d VMs at once", command->name, OPERANDS_MAX);
+		return wrong(command);
+	}
+	if (!operands->count)
+		operands->system = word;
+	operands->words[operands->count++] = word;
+	return OPTIONS_OK;
+}
+
+static enum options_result operands_check(const struct command *command,
+					  const struct operands *operands)
+{
+	if (operands->count || command->wanted == OPERANDS_NONE || command->wanted == OPERANDS_ANY)
+		return OPTIONS_OK;
+	report_error(command->wanted == OPERANDS_SYSTEM ?
+		     "%s: which system? Name its .dts file" :
+		     "%s: which VM? 'bulkhead list' shows them all", command->name);
+	return wrong(command);
+}
+
 enum options_result options_parse(const struct command *command, int argc, char **argv,
 				  struct operands *operands)
 {
+	enum options_result result = OPTIONS_OK;
+
 	memset(operands, 0, sizeof(*operands));
 	for (int i = 0; i < argc; i++) {
 		if (!strcmp(argv[i], "--")) {
@@ -150,23 +185,14 @@ enum options_result options_parse(const struct command *command, int argc, char 
 			operands->rest_count = argc - i - 1;
 			break;
 		}
-		if (argv[i][0] == '-' && argv[i][1]) {
-			enum options_result result = option_read(command, argc, argv, &i);
-
-			if (result != OPTIONS_OK)
-				return result;
-		} else if (operands->system) {
-			report_error("%s: one system at a time, but there are '%s' and '%s'",
-				     command->name, operands->system, argv[i]);
-			return wrong(command);
-		} else {
-			operands->system = argv[i];
-		}
+		if (argv[i][0] == '-' && argv[i][1])
+			result = option_read(command, argc, argv, &i);
+		else
+			result = operand_read(command, operands, argv[i]);
+		if (result != OPTIONS_OK)
+			return result;
 	}
-	if (operands->system)
-		return OPTIONS_OK;
-	report_error("%s: which system? Name its .dts file", command->name);
-	return wrong(command);
+	return operands_check(command, operands);
 }
 
 bool options_number(const char *command, const char *name, const char *text, u32 min, u32 max,

@@ -23,8 +23,19 @@ struct option {
 	struct option_list *list; /* or gets it, if it may stand several times */
 };
 
+#define OPERANDS_MAX 64
+
+enum operands_wanted {
+	OPERANDS_SYSTEM, /* one: a system */
+	OPERANDS_NONE,
+	OPERANDS_ANY,    /* any number of VMs */
+	OPERANDS_SOME,   /* one VM at least */
+};
+
 struct operands {
-	const char *system; /* the one operand; NULL when there is none */
+	const char *system; /* the first operand; NULL when there is none */
+	const char *words[OPERANDS_MAX]; /* all of them */
+	unsigned count;
 	char **rest;        /* behind "--" */
 	int rest_count;
 };
@@ -37,7 +48,8 @@ struct command {
 	const char *details; /* paragraphs below the options; may be "" */
 	const struct option *options;
 	unsigned option_count;
-	/* Called when the options were read: there is a system. */
+	enum operands_wanted wanted;
+	/* Called when the options were read: the operands are as wanted. */
 	enum cli_result (*run)(const struct operands *operands);
 };
 

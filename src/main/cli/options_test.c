@@ -85,6 +85,34 @@ static void leaves_the_rest(void **state unused)
 	assert_int_equal(parse("-- a.dts"), OPTIONS_WRONG);
 }
 
+static enum options_result parse_words(enum operands_wanted wanted, int argc, const char *word)
+{
+	static const struct option none[1];
+	struct command vms = { .name = "try", .usage = "", .summary = "", .details = "",
+			       .options = none, .wanted = wanted };
+	char *argv[OPERANDS_MAX + 1];
+
+	for (int i = 0; i < argc; i++)
+		argv[i] = (char *)(uintptr_t)word;
+	return options_parse(&vms, argc, argv, &operands);
+}
+
+static void counts_operands(void **state unused)
+{
+	assert_int_equal(parse_words(OPERANDS_NONE, 0, NULL), OPTIONS_OK);
+	assert_int_equal(parse_words(OPERANDS_NONE, 1, "a"), OPTIONS_WRONG);
+	assert_int_equal(parse_words(OPERANDS_ANY, 0, NULL), OPTIONS_OK);
+	assert_null(operands.system);
+	assert_int_equal(parse_words(OPERANDS_ANY, OPERANDS_MAX, "a"), OPTIONS_OK);
+	assert_int_equal(operands.count, OPERANDS_MAX);
+	assert_string_equal(operands.words[OPERANDS_MAX - 1], "a");
+	assert_int_equal(parse_words(OPERANDS_SOME, OPERANDS_MAX + 1, "a"), OPTIONS_WRONG);
+	assert_int_equal(parse_words(OPERANDS_SOME, 0, NULL), OPTIONS_WRONG);
+	assert_int_equal(parse_words(OPERANDS_SOME, 2, "--"), OPTIONS_WRONG);
+	assert_int_equal(parse_words(OPERANDS_SYSTEM, 1, ""), OPTIONS_OK);
+	assert_string_equal(operands.system, "");
+}
+
 static void refuses_wrong_usage(void **state unused)
 {
 	static const char *const lines[] = {
@@ -122,6 +150,7 @@ int main(void)
 		cmocka_unit_test(reads_options_anywhere),
 		cmocka_unit_test(reads_lists),
 		cmocka_unit_test(leaves_the_rest),
+		cmocka_unit_test(counts_operands),
 		cmocka_unit_test(refuses_wrong_usage),
 		cmocka_unit_test(helps),
 		cmocka_unit_test(reads_numbers),
