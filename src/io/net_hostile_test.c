@@ -40,8 +40,8 @@ static void a_small_frame_in_two_pieces_stays_in_its_segments(void **state unuse
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_small_frame_in_two_pieces_stays_in_its_segments, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(a_small_frame_in_two_pieces_stays_in_its_segments,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
