@@ -25,3 +25,15 @@ def test_two_hostile_drivers(host, seed, tmp_path):
 	for name in ("one", "two"):
 		assert any("done: " in line and " 0 failed" in line for line in run.lines(name)), \
 			run.explain(f"{name} did not end well")
+
+
+def test_64_vms_on_a_switch(tmp_path):
+	"""As many as there can be; each floods all the others."""
+	vms = [with_devices(vm(f"vm{n}", guest("virtio_hostile.elf"), memory="4M", vcpus=2,
+			       bootargs=f"seed={n + 1} rounds=30"), [node("net", switch="lan")])
+	       for n in range(64)]
+	run = batch(system(tmp_path, *vms, switches=[LAN]))
+	run.succeeded()
+	for n in range(64):
+		text = "".join(run.lines(f"vm{n}"))  # a line may be broken in two
+		assert "done: " in text and " 0 failed" in text, run.explain(f"vm{n} did not end well")
