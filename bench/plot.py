@@ -1,4 +1,4 @@
-"""The plots of docs/benchmarks.md as SVG: horizontal bars over a logarithmic scale, and where the
+"""The plots of docs/benchmarks.md as SVG: horizontal bars over logarithmic scales, and where the
 instructions of a boot go in a classic VM."""
 import math
 from xml.sax.saxutils import escape
@@ -14,6 +14,7 @@ TOP, AXIS, PANEL_GAP = 64, 22, 40
 # Series: key, title, colour on light and on dark ground.
 SERIES = [
 	("bulkhead", "Bulkhead", "#c2410c", "#fb923c"),
+	("classic", "Bulkhead without H", "#be185d", "#f472b6"),
 	("bare", "bare QEMU", "#374151", "#e5e7eb"),
 	("Bao", "Bao", "#0e7490", "#22d3ee"),
 	("KVM", "KVM + kvmtool", "#6d28d9", "#a78bfa"),
@@ -138,21 +139,49 @@ def document(height, label, title, colours, titles, parts):
 		"</svg>", ""])
 
 
-def svg(results):
-	panels = [
-		Panel("instructions per operation, as the guest sees it",
-			list(operation_groups(results)), 0, 4),
-		Panel("the hypervisor's own instructions in a boot of one vCPU",
-			list(boot_groups(results)), 4, 8),
-	]
+def panels_svg(label, panels):
+	"""With the series that are in it."""
 	height = TOP + sum(p.height() + PANEL_GAP for p in panels) - AXIS
 	parts, top = [], TOP
 	for panel in panels:
 		parts += panel.draw(top)
 		top += panel.height() + PANEL_GAP
-	colours = [(key, light, dark) for key, _, light, dark in SERIES]
-	return document(height, "Costs of operations in a VM", "What it costs (less is better)",
-		colours, [(key, title) for key, title, *_ in SERIES], parts)
+	drawn = {key for p in panels for _, values in p.groups for key, _ in values}
+	series = [entry for entry in SERIES if entry[0] in drawn]
+	colours = [(key, light, dark) for key, _, light, dark in series]
+	return document(height, label, "What it costs (less is better)", colours,
+		[(key, title) for key, title, *_ in series], parts)
+
+
+def svg(results):
+	return panels_svg("Costs of operations in a VM", [
+		Panel("instructions per operation, as the guest sees it",
+			list(operation_groups(results)), 0, 4),
+		Panel("the hypervisor's own instructions in a boot of one vCPU",
+			list(boot_groups(results)), 4, 8),
+	])
+
+
+# --- disks and networks ---------------------------------------------------------------------
+
+def device_groups(results):
+	"""Of costs; rates are not drawn."""
+	engines = results["devices"]
+	bare = next(iter(engines.values()))["bare"]
+	for name, (title, kvm, _) in reference.DEVICES.items():
+		if name in reference.RATES:
+			continue
+		values = {"bare": bare.get(name), "KVM": kvm and kvm[0]}
+		for key, engine in (("bulkhead", "hext"), ("classic", "classic")):
+			values[key] = engines.get(engine, {}).get("vm", {}).get(name)
+		yield title, numbers(values)
+
+
+def devices_svg(results):
+	return panels_svg("Costs of disks and networks in a VM", [
+		Panel("instructions per request or round trip, the guest's own included",
+			list(device_groups(results)), 4, 6),
+	])
 
 
 # --- where the instructions of a boot go ----------------------------------------------------

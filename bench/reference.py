@@ -23,6 +23,8 @@ OPERATIONS = {
 	"ipi_self": ("IPI to self, call to handler", (3936, 2461, 1510), [("default", 220)]),
 	"uart_read": ("UART register read", (None, 1092, 3599), [("default", 240), ("hlvx", 290)]),
 	"plic_read": ("PLIC register read", (284, 1078, 3570), [("default", 240)]),
+	"uart_interrupt": ("UART interrupt, claimed and completed", (None, None, None),
+		[("default", 700)]),
 	"timer_after_wfi": ("timer after WFI, beyond the deadline", (None, 3582, 1050),
 		[("default", 400)]),
 	"first_touch": ("first touch of a page", (3, 15, "high"), [("default", 3)]),
@@ -32,6 +34,7 @@ OPERATIONS = {
 MORE_OPERATIONS = {
 	"rfence_i_self": "remote FENCE.I to self",
 	"uart_write": "UART register write",
+	"uart_send": "UART byte sent in loopback",
 	"timer_after_wfi_sbi": "timer after WFI, set by SBI call",
 }
 
@@ -50,6 +53,23 @@ SIZES = [
 	("memory", "memory besides guests' and the system image, 3 VMs", ("0.4 MiB", "17 MiB", None),
 		2 << 20),
 ]
+
+# --- disks and networks -----------------------------------------------------------------
+
+# Number of bench/linux/disk.c or network.c: title, what KVM costs (and how many times bare that is;
+# a text stands for itself), goal: at most so many times bare, or of a rate at least so much.
+DEVICES = {
+	"disk_read_4k": ("disk, read of 4 KiB", (59_000, 3.5), 1.6),
+	"disk_read_64k": ("disk, read of 64 KiB", (96_000, 1.7), 1.2),
+	"disk_write_4k": ("disk, write of 4 KiB", None, None),
+	"disk_write_64k": ("disk, write of 64 KiB", (111_000, 2.0), 1.3),
+	"tcp_ping_pong": ("TCP, a byte there and one back", (127_000, 3.3), 2.0),
+	"tcp_stream": ("TCP stream to the server, MB/s at 1 GIPS", "235 to 379", 500),
+	"tcp_stream_back": ("TCP stream from the server, MB/s at 1 GIPS", None, 500),
+}
+RATES = {"tcp_stream", "tcp_stream_back"}
+# The goals are for machines with H.
+ENGINES = [("hext", True), ("classic", False)]
 
 # --- the classic engine, on a machine without H -----------------------------------------
 
@@ -94,6 +114,7 @@ CLASSIC = [
 	("operations", "rfence_self", "remote fence to self", "cost", None, None),
 	("operations", "ipi_self", "IPI to self, call to handler", "cost", None, None),
 	("operations", "plic_read", "PLIC register read", "cost", None, None),
+	("operations", "uart_interrupt", "UART interrupt, claimed and completed", "cost", None, None),
 	("operations", "timer_after_wfi", "timer after WFI, beyond the deadline", "cost", None, None),
 	("operations", "first_touch", "first touch of a page", "cost", None, None),
 ]

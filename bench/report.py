@@ -80,6 +80,48 @@ def boot_table(results):
 	return table
 
 
+# --- disks and networks ------------------------------------------------------------------
+
+def times_bare(devices, name):
+	"""A cost as a multiple of bare; a rate has none."""
+	bare, value = devices["bare"].get(name), devices["vm"].get(name)
+	return None if name in reference.RATES or value is None or not bare else value / bare
+
+
+def show_kvm(kvm):
+	"""With how many times bare it was."""
+	return f"{show(kvm[0])} ({kvm[1]})" if isinstance(kvm, tuple) else show(kvm)
+
+
+def device_goal(devices, name, goal):
+	"""The cells of a goal, and of whether it is met."""
+	if goal is None:
+		return ["-", "-"]
+	if name not in reference.RATES:
+		return [f"<= {goal:g} times", met(times_bare(devices, name), goal)]
+	value = devices["vm"].get(name)
+	return [f">= {goal}", "-" if value is None else "yes" if value >= goal else "**no**"]
+
+
+def device_table(results, engine, with_goals):
+	devices = results["devices"][engine]
+	table = [[f"disks and networks, {engine}", "bare QEMU", *["KVM", "goal"] * with_goals, "Bulkhead",
+		"times bare", *["met"] * with_goals]]
+	for name, (title, kvm, goal) in reference.DEVICES.items():
+		times = times_bare(devices, name)
+		wanted, is_met = device_goal(devices, name, goal)
+		table.append([title, show(devices["bare"].get(name)),
+			*[show_kvm(kvm), wanted] * with_goals, show(devices["vm"].get(name)),
+			"-" if times is None else f"{times:.2f}", *[is_met] * with_goals])
+	return table
+
+
+def device_tables(results):
+	"""For each engine that was measured, in order."""
+	return [device_table(results, engine, with_goals) for engine, with_goals in reference.ENGINES
+		if engine in results.get("devices", {})]
+
+
 # --- the classic engine -----------------------------------------------------------------
 
 def firmware_title(results, key, title):
@@ -205,6 +247,9 @@ def update_page(text, results):
 			f"Measured with {measured_with(results)}.")
 		blocks["variants"] = markdown(variant_table(results))
 		blocks["boots"] = markdown(boot_table(results))
+	for engine, with_goals in reference.ENGINES:
+		if engine in results.get("devices", {}):
+			blocks[f"devices, {engine}"] = markdown(device_table(results, engine, with_goals))
 	if results.get("classic"):
 		blocks["classic"] = markdown(classic_table(results))
 		blocks["exits"] = "\n\n".join(map(markdown, exits_tables(results)))

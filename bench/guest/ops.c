@@ -60,13 +60,21 @@ static __attribute__((noipa)) u64 run(void (*op)(void))
 	return time_read() - start;
 }
 
-static void bench(const char *name, void (*op)(void))
+/* Instructions of one @op, after a first one that warms up. */
+static u64 cost(void (*op)(void))
 {
 	op();
 	u64 took = run(op);
 
 	took = took > empty ? took - empty : 0;
-	print("bench %s %lu\n", name, (took * tick + LOOPS / 2) / LOOPS);
+	return (took * tick + LOOPS / 2) / LOOPS;
+}
+
+static void bench(const char *name, void (*op)(void))
+{
+	u64 took = cost(op);
+
+	print("bench %s %lu\n", name, took);
 }
 
 /*
@@ -126,6 +134,77 @@ static void bench_ipi(void)
 	csr_write(sie, 0);
 	csr_write(sscratch, hart_self());
 	csr_write(stvec, trap_vector);
+}
+
+/* --- the interrupt of an emulated device -------------------------------------------------- */
+
+enum { IER_TRANSMIT = 2, CONTEXT = 1 /* S-mode of hart 0 */ };
+#define PLIC_ENABLE (PLIC_BASE + 0x2000 + 0x80 * CONTEXT)
+#define PLIC_THRESHOLD (PLIC_BASE + 0x200000 + 0x1000 * CONTEXT)
+#define PLIC_CLAIM (PLIC_THRESHOLD + 4)
+
+/*
+ * In place of the runtime's handler: claims, reads what the UART wants (which takes its request
+ * back), completes. Leaves in t2 what it claimed.
+ */
+asm(".text\n.balign 4\ninterrupt_vector:\n\tlw t2, 0(t0)\n\tlbu t3, 2(t1)\n\t"
+    "sw t2, 0(t0)\n\tsret");
+extern const u8 interrupt_vector[];
+
+/*
+ * A byte sent in loopback is gone at once, which raises the transmitter's interrupt. Returns what
+ * was claimed.
+ */
+static u64 interrupt_trip(void)
+{
+	register u64 claim asm("t0") = PLIC_CLAIM;
+	register u64 uart asm("t1") = UART_BASE;
+	register u64 irq asm("t2") = 0;
+
+	asm volatile("sb zero, 0(t1)\n1:\tbeqz t2, 1b"
+		     : "+r"(irq) : "r"(claim), "r"(uart) : "t3", "memory");
+	return irq;
+}
+
+static void op_uart_interrupt(void) { interrupt_trip(); }
+static void op_uart_send(void) { write8(UART_BASE + UART_THR, 0); }
+
+/* On the way, what has gathered is claimed and completed; the vector must not find it. */
+static void interrupts_enable(bool on)
+{
+	write8(UART_BASE + UART_IER, on ? IER_TRANSMIT : 0);
+	write32(PLIC_BASE + 4 * UART_IRQ, 1);
+	write32(PLIC_THRESHOLD, 0); /* firmware may have left it at the highest */
+	write32(PLIC_ENABLE, BIT(UART_IRQ));
+	read8(UART_BASE + UART_IIR);
+	write32(PLIC_CLAIM, read32(PLIC_CLAIM));
+	write32(PLIC_ENABLE, on ? BIT(UART_IRQ) : 0);
+	csr_write(sie, on ? BIT(IRQ_SEI) : 0);
+}
+
+/*
+ * From the device to the handler and through it: what the interrupt adds to the store that raises
+ * it. Nothing can be printed while the UART loops back.
+ */
+static void bench_interrupt(void)
+{
+	u64 sent, interrupted, irq;
+
+	uart_flush();
+	write8(UART_BASE + UART_MCR, UART_MCR_LOOP);
+	sent = cost(op_uart_send);
+	interrupts_enable(true);
+	csr_write(stvec, interrupt_vector);
+	irq_enable();
+	irq = interrupt_trip();
+	interrupted = cost(op_uart_interrupt);
+	irq_disable();
+	csr_write(stvec, trap_vector);
+	interrupts_enable(false);
+	uart_reset();
+	print("bench uart_send %lu\n", sent);
+	if (irq == UART_IRQ)
+		print("bench uart_interrupt %lu\n", interrupted - sent);
 }
 
 /* --- privileged instructions, with translation on as a kernel has it -------------------- */
@@ -250,6 +329,7 @@ void guest_main(void)
 	bench("uart_read", op_uart_read);
 	bench("uart_write", op_uart_write);
 	bench("plic_read", op_plic_read);
+	bench_interrupt();
 	bench_first_touch();
 	bench_privileged();
 	if (isa_has("sstc"))
