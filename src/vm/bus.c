@@ -1,6 +1,7 @@
 #include "vm/bus.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "host/host.h"
 
@@ -41,6 +42,8 @@ int bus_add(struct bus *bus, struct dev *d)
 		bus->devices[i] = bus->devices[i - 1];
 	bus->devices[at] = d;
 	bus->count++;
+	/* Nothing of a former run. */
+	memset(bus->recent, 0, sizeof(bus->recent));
 	return 0;
 }
 
@@ -53,22 +56,28 @@ struct dev *bus_find(const struct bus *bus, u64 gpa)
 	return bus->devices[rank - 1];
 }
 
+/* Pages that lie side by side are told apart, and so are the few megabytes with something in them. */
+static inline struct dev **bus_recent(struct bus *bus, u64 gpa)
+{
+	return &bus->recent[(gpa >> 12 ^ gpa >> 24) % BUS_RECENT];
+}
+
 /*
- * As bus_find(), but looks first where the last access went: guests poll. vCPUs may
- * overwrite each other's hint, so it is believed only as far as it holds.
+ * As bus_find(), but looks first at what answered there last: drivers go to and fro between a device
+ * and the interrupt controller. vCPUs may overwrite each other's hints, so they are believed
+ * only as far as they hold.
  */
 static inline struct dev *bus_find_again(struct bus *bus, u64 gpa)
 {
-	u64 last = __atomic_load_n(&bus->last, __ATOMIC_RELAXED);
-	u64 rank;
+	struct dev **recent = bus_recent(bus, gpa);
+	struct dev *d = __atomic_load_n(recent, __ATOMIC_RELAXED);
 
-	if (last < bus->count && dev_holds(bus->devices[last], gpa))
-		return bus->devices[last];
-	rank = bus_rank(bus, gpa);
-	if (rank == 0 || !dev_holds(bus->devices[rank - 1], gpa))
-		return NULL;
-	__atomic_store_n(&bus->last, rank - 1, __ATOMIC_RELAXED);
-	return bus->devices[rank - 1];
+	if (d && dev_holds(d, gpa))
+		return d;
+	d = bus_find(bus, gpa);
+	if (d)
+		__atomic_store_n(recent, d, __ATOMIC_RELAXED);
+	return d;
 }
 
 bool bus_access(struct bus *bus, u64 gpa, unsigned size, bool write, u64 *value)

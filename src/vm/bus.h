@@ -8,10 +8,12 @@
 #include "vm/dev.h"
 
 #define BUS_DEVICES_MAX 64
+#define BUS_RECENT 16 /* a power of two */
 
 struct bus {
 	u64 count;
-	u64 last; /* atomic; the index that answered last: a hint, right or wrong */
+	/* Atomic; what answered last at pages of some address: hints, right or wrong; NULL: nothing yet. */
+	struct dev *recent[BUS_RECENT];
 	struct dev *devices[BUS_DEVICES_MAX]; /* sorted by base, no overlap */
 };
 

@@ -154,26 +154,51 @@ static void refuses_bad_accesses_and_does_nothing(void **state unused)
 	assert_int_equal(value, 77);
 }
 
-static void distrusts_its_hint(void **state unused)
+static void hint_at(struct bus *bus, struct dev *d)
+{
+	for (unsigned i = 0; i < BUS_RECENT; i++)
+		bus->recent[i] = d;
+}
+
+static void distrusts_its_hints(void **state unused)
 {
 	struct probe a, b;
 	struct bus bus = { 0 };
+	struct dev *hints[] = { NULL, &a.dev, &b.dev };
 	u64 value = 0;
 
 	probe_init(&a, 0x1000, 0x10);
 	probe_init(&b, 0x2000, 0x10);
 	assert_int_equal(bus_add(&bus, &a.dev), 0);
 	assert_int_equal(bus_add(&bus, &b.dev), 0);
-	for (u64 hint = 0; hint < 2 * BUS_DEVICES_MAX; hint++) {
-		bus.last = hint;
+	for (unsigned i = 0; i < ARRAY_SIZE(hints); i++) {
+		hint_at(&bus, hints[i]);
 		assert_true(bus_access(&bus, 0x1000, 4, false, &value));
-		bus.last = hint;
+		hint_at(&bus, hints[i]);
 		assert_true(bus_access(&bus, 0x2000, 4, false, &value));
-		bus.last = hint;
+		hint_at(&bus, hints[i]);
 		assert_false(bus_access(&bus, 0x3000, 4, false, &value));
 	}
-	assert_int_equal(a.accesses, 2 * BUS_DEVICES_MAX);
-	assert_int_equal(b.accesses, 2 * BUS_DEVICES_MAX);
+	assert_int_equal(a.accesses, ARRAY_SIZE(hints));
+	assert_int_equal(b.accesses, ARRAY_SIZE(hints));
+}
+
+/* A device that is gone is not remembered by the bus of the next run. */
+static void forgets_what_was_there_before(void **state unused)
+{
+	struct probe a, b;
+	struct bus bus = { 0 };
+	u64 value = 0;
+
+	probe_init(&a, 0x1000, 0x10);
+	probe_init(&b, 0x1000, 0x10);
+	assert_int_equal(bus_add(&bus, &a.dev), 0);
+	assert_true(bus_access(&bus, 0x1000, 4, false, &value));
+	bus.count = 0;
+	assert_int_equal(bus_add(&bus, &b.dev), 0);
+	assert_true(bus_access(&bus, 0x1000, 4, false, &value));
+	assert_int_equal(a.accesses, 1);
+	assert_int_equal(b.accesses, 1);
 }
 
 static void resets_every_device(void **state unused)
@@ -202,7 +227,8 @@ int main(void)
 		cmocka_unit_test(refuses_what_does_not_fit),
 		cmocka_unit_test(passes_offset_size_and_value),
 		cmocka_unit_test(refuses_bad_accesses_and_does_nothing),
-		cmocka_unit_test(distrusts_its_hint),
+		cmocka_unit_test(distrusts_its_hints),
+		cmocka_unit_test(forgets_what_was_there_before),
 		cmocka_unit_test(resets_every_device),
 	};
 
