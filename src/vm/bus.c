@@ -71,13 +71,16 @@ static inline struct dev *bus_find_again(struct bus *bus, u64 gpa)
 {
 	struct dev **recent = bus_recent(bus, gpa);
 	struct dev *d = __atomic_load_n(recent, __ATOMIC_RELAXED);
+	u64 rank;
 
 	if (d && dev_holds(d, gpa))
 		return d;
-	d = bus_find(bus, gpa);
-	if (d)
-		__atomic_store_n(recent, d, __ATOMIC_RELAXED);
-	return d;
+	/* Not by bus_find(): a call would have registers saved on the short way, too. */
+	rank = bus_rank(bus, gpa);
+	if (rank == 0 || !dev_holds(bus->devices[rank - 1], gpa))
+		return NULL;
+	__atomic_store_n(recent, bus->devices[rank - 1], __ATOMIC_RELAXED);
+	return bus->devices[rank - 1];
 }
 
 bool bus_access(struct bus *bus, u64 gpa, unsigned size, bool write, u64 *value)
