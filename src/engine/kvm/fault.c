@@ -3,8 +3,6 @@
  * no call for giving a guest a trap, but all registers are at hand. Privileged Architecture,
  * "Supervisor Trap ...": what hardware would do is done here.
  */
-#include <string.h>
-
 #include "engine/kvm/kvm.h"
 #include "engine/kvm/reg.h"
 #include "riscv/csr.h"
@@ -197,24 +195,19 @@ bool kvm_refused(struct kvm_vcpu *k)
 
 /* ---- Accesses that it has decoded */
 
-/* Kernels up to 6.17 do not extend the sign, which is only seen where there is one. */
-void kvm_answer_load(struct kvm_vcpu *k)
+void kvm_answer_signed(struct kvm_vcpu *k)
 {
-	const struct vmexit *e = &k->vcpu->priv->exit;
+	u64 value = k->vcpu->priv->exit.mmio.value;
 	struct insn_access a;
 	struct context c;
 
-	memcpy(k->run->mmio.data, &e->mmio.value, e->mmio.size);
-	if (e->mmio.size == 8 || !(e->mmio.value >> (8 * e->mmio.size - 1)))
-		return;
 	context_read_place(&c, k);
 	if (!insn_decode_access(fetch(&c), &a) || !a.sign_extend || !a.reg)
 		return;
 	kvm_complete(k);
-	reg_set(k->fd, REG_CORE, REG_X0 + a.reg, insn_load_result(&a, e->mmio.value));
+	reg_set(k->fd, REG_CORE, REG_X0 + a.reg, insn_load_result(&a, value));
 }
 
-/* Nobody was there. */
 void kvm_answer_failed(struct kvm_vcpu *k)
 {
 	bool write = k->vcpu->priv->exit.mmio.write;

@@ -76,8 +76,9 @@ const char *kvm_read_mmu_type(int vcpu_fd);
 bool kvm_refused(struct kvm_vcpu *k);
 /* Delivers the answer to such a question. */
 void kvm_answer_own(struct kvm_vcpu *k);
-/* Of the access that the kernel asked about: what was loaded, or an access fault. */
-void kvm_answer_load(struct kvm_vcpu *k);
+/* The load that the kernel asked about has a sign; its value is in kvm_run already. */
+void kvm_answer_signed(struct kvm_vcpu *k);
+/* Nobody answered: an access fault. */
 void kvm_answer_failed(struct kvm_vcpu *k);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "engine/kvm/kvm.h"
@@ -16,12 +17,16 @@ static void answer_mmio(struct kvm_vcpu *k)
 {
 	const struct vmexit *e = &k->vcpu->priv->exit;
 
-	if (k->own)
+	if (k->own) {
 		kvm_answer_own(k);
-	else if (e->mmio.failed)
+	} else if (e->mmio.failed) {
 		kvm_answer_failed(k);
-	else if (!e->mmio.write)
-		kvm_answer_load(k);
+	} else if (!e->mmio.write) {
+		memcpy(k->run->mmio.data, &e->mmio.value, sizeof(k->run->mmio.data));
+		/* Kernels up to 6.17 do not extend the sign, which is only seen where there is one. */
+		if (e->mmio.size < 8 && e->mmio.value >> (8 * e->mmio.size - 1))
+			kvm_answer_signed(k);
+	}
 }
 
 static void kvm_answer(struct kvm_vcpu *k)
@@ -54,10 +59,12 @@ static void ask_mmio(struct kvm_vcpu *k)
 	e->mmio.gpa = run->mmio.phys_addr;
 	e->mmio.size = (u8)run->mmio.len;
 	e->mmio.write = run->mmio.is_write;
-	e->mmio.value = 0;
 	k->own = false;
-	if (e->mmio.write)
-		memcpy(&e->mmio.value, run->mmio.data, e->mmio.size);
+	if (!e->mmio.write)
+		return;
+	memcpy(&e->mmio.value, run->mmio.data, sizeof(run->mmio.data));
+	if (e->mmio.size < 8)
+		e->mmio.value &= BIT(8 * e->mmio.size) - 1;
 }
 
 static void ask_sbi(struct kvm_vcpu *k)
@@ -159,6 +166,19 @@ static bool kvm_failed(struct kvm_vcpu *k, int err)
 
 /* ---- Running */
 
+/* ioctl(fd, KVM_RUN, 0) without the C library, whose way is as long as what is done here: 0 or an
+ * errno. */
+static inline int kvm_run(int fd)
+{
+	register long a0 __asm__("a0") = fd;
+	register long a1 __asm__("a1") = KVM_RUN;
+	register long a2 __asm__("a2") = 0;
+	register long a7 __asm__("a7") = SYS_ioctl;
+
+	__asm__ volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a7) : "memory");
+	return (int)-a0;
+}
+
 /*
  * The order is the contract's: the task is known to be in the guest before requests are read. With
  * one there the kernel only completes what was answered, so that registers are whole.
@@ -166,17 +186,14 @@ static bool kvm_failed(struct kvm_vcpu *k, int err)
 static int enter(struct kvm_vcpu *k)
 {
 	bool leave;
-	int err = 0;
+	int err;
 
 	k->run->immediate_exit = 0;
 	linux_guest_enter(&k->run->immediate_exit);
 	leave = asked(k);
 	if (leave)
 		k->run->immediate_exit = 1;
-	if (leave && !k->outstanding)
-		err = EINTR;
-	else if (ioctl(k->fd, KVM_RUN, 0) < 0)
-		err = errno;
+	err = leave && !k->outstanding ? EINTR : kvm_run(k->fd);
 	linux_guest_left();
 	k->outstanding = false;
 	return err;
@@ -185,7 +202,7 @@ static int enter(struct kvm_vcpu *k)
 void kvm_complete(struct kvm_vcpu *k)
 {
 	k->run->immediate_exit = 1;
-	ioctl(k->fd, KVM_RUN, 0);
+	kvm_run(k->fd);
 	k->outstanding = false;
 }
 
