@@ -30,14 +30,6 @@ poweroff -f
 """
 
 
-def missing():
-    """What is not there of what a machine needs, or an empty string."""
-    for path in (COMMAND, MODULES / "kvm.ko", IMAGE, INITRAMFS):
-        if not path.exists():
-            return str(path)
-    return ""
-
-
 class Machine:
     """Its files, then what it runs."""
 

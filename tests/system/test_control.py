@@ -195,10 +195,8 @@ def check_json(parts, name):
     return json.loads("\n".join(line for line in lines if not line.startswith("@status")))
 
 
-kvm = pytest.mark.skipif(kvmlib.missing() != "", reason=f"{kvmlib.missing()} is missing")
 
 
-@kvm
 def test_shows_what_hangs(parts):
     check(parts, "nothing", 0, "No system runs here")
     check(parts, "start", 0)
@@ -215,7 +213,6 @@ def test_shows_what_hangs(parts):
     assert [len(vm["vcpu"]) for vm in info] == [2, 1, 0]
 
 
-@kvm
 def test_commands_what_hangs(parts):
     check(parts, "pause", 0, "spin1: pausing", "state +paused", r"   0 paused")
     check(parts, "resume", 0, "spin1: resuming", "spin1 +running")
@@ -224,7 +221,6 @@ def test_commands_what_hangs(parts):
     check(parts, "kill", 0, "spin1: stopping", r"spin1 +off .* stopped")
 
 
-@kvm
 def test_log(parts):
     text = check(parts, "log", 0, r"\[spin1\] restarted by the operator")
     assert "spare" not in text
@@ -232,14 +228,12 @@ def test_log(parts):
     assert system["system"] == "demo" and any("[spare] " in line for line in system["lines"])
 
 
-@kvm
 def test_errors(parts):
     check(parts, "unknown", 1, r"no VM 'spin3': did you mean 'spin[12]'\?")
     check(parts, "already", 1, r"resume: spin2 is running\.")
     check(parts, "joe", 0, "No system runs here", r"drwx------ ")
 
 
-@kvm
 def test_leaves_nothing(parts):
     """Neither a process that was killed nor one that was asked to end."""
     text = check(parts, "second", 0, r"several VMs 'spin1'")

@@ -15,7 +15,6 @@ PROGRAMS = [program for program in guestlib.programs() if program.name != "sbi_e
 
 programs = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 
-pytestmark = pytest.mark.skipif(kvmlib.missing() != "", reason=f"{kvmlib.missing()} is missing")
 
 
 def explain(part, text):
